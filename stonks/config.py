@@ -1,0 +1,167 @@
+"""Settings, read once from the environment. Nonsense stops the start with one line that names the variable.
+
+Keys that nobody set are made on the first start and kept in the data folder, readable by its owner only.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from cryptography.fernet import Fernet
+
+DEFAULT_FLEX_URL = "https://ndcdyn.interactivebrokers.com/AccountManagement/FlexWebService"
+
+
+class ConfigError(SystemExit):
+    """A variable that makes no sense. Its text is the one line shown; exit status 2."""
+
+    def __init__(self, line: str) -> None:
+        super().__init__(2)
+        self.line = line
+
+    def __str__(self) -> str:
+        return self.line
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    data: Path
+    host: str
+    port: int
+    database_url: str = field(repr=False)
+    redis_url: str | None = field(repr=False)  # None: the embedded Redis of the data folder
+    secret_key: str = field(repr=False)
+    token_keys: tuple[str, ...] = field(repr=False)  # the first seals, all open
+    workers: int
+    open_registration: bool
+    flex_url: str
+    first_wait: timedelta  # before the first look for a statement
+    tick: timedelta  # of the scheduler
+    sync_every: timedelta | None  # replaces the daily window
+    max_upload_bytes: int
+    json_logs: bool
+    metrics_token: str | None = field(repr=False)
+
+    @property
+    def redis_socket(self) -> Path:
+        return self.data / "run" / "redis.sock"
+
+    @property
+    def effective_redis_url(self) -> str:
+        return self.redis_url or f"unix://{self.redis_socket}"
+
+
+def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings from `environ` (the process's by default). Makes the data folder and missing keys. Raises ConfigError."""
+    env = os.environ if environ is None else environ
+    data = Path(env.get("STONKS_DATA") or "instance").absolute()
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return Settings(
+        data=data,
+        host=env.get("STONKS_HOST") or "127.0.0.1",
+        port=_whole(env, "STONKS_PORT", 8000, 1, 65535),
+        database_url=_database_url(env, data),
+        redis_url=_redis_url(env),
+        secret_key=env.get("STONKS_SECRET_KEY") or _kept(data / "secret.key", lambda: secrets.token_urlsafe(48)),
+        token_keys=_token_keys(env, data),
+        workers=_whole(env, "STONKS_WORKERS", 1, 1, 64),
+        open_registration=_choice(env, "STONKS_REGISTRATION", "closed", ("closed", "open")) == "open",
+        flex_url=_flex_url(env),
+        first_wait=timedelta(seconds=_whole(env, "STONKS_POLL_SECONDS", 10, 0, 600)),
+        tick=timedelta(seconds=_whole(env, "STONKS_TICK_SECONDS", 15, 1, 3600)),
+        sync_every=_sync_every(env),
+        max_upload_bytes=_whole(env, "STONKS_MAX_UPLOAD_MB", 50, 1, 1024) * 1024 * 1024,
+        json_logs=_choice(env, "STONKS_LOG", "text", ("text", "json")) == "json",
+        metrics_token=env.get("STONKS_METRICS_TOKEN") or None,
+    )
+
+
+def new_token_key() -> str:
+    return Fernet.generate_key().decode()
+
+
+def _whole(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    text = env.get(name)
+    if not text:
+        return default
+    if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+        raise ConfigError(f"{name}={text!r} makes no sense: it takes a whole number from {low} to {high}.")
+    return int(text)
+
+
+def _choice(env: Mapping[str, str], name: str, default: str, allowed: tuple[str, ...]) -> str:
+    text = env.get(name) or default
+    if text not in allowed:
+        raise ConfigError(f"{name}={text!r} makes no sense: it takes {' or '.join(allowed)}.")
+    return text
+
+
+def _sync_every(env: Mapping[str, str]) -> timedelta | None:
+    return timedelta(seconds=_whole(env, "STONKS_SYNC_EVERY", 0, 1, 604800)) if env.get("STONKS_SYNC_EVERY") else None
+
+
+def _database_url(env: Mapping[str, str], data: Path) -> str:
+    url = env.get("DATABASE_URL")
+    if not url:
+        return f"sqlite:///{data / 'stonks.db'}"
+    # Hosting services hand out the two short spellings; the driver installed here is psycopg 3.
+    for short in ("postgres://", "postgresql://"):
+        if url.startswith(short):
+            return "postgresql+psycopg://" + url.removeprefix(short)
+    if not url.startswith(("sqlite:///", "postgresql+psycopg://")):
+        raise ConfigError("DATABASE_URL makes no sense: it takes postgresql://… or sqlite:///….")
+    return url
+
+
+def _redis_url(env: Mapping[str, str]) -> str | None:
+    url = env.get("REDIS_URL") or None
+    if url and not url.startswith(("redis://", "rediss://", "unix://")):
+        raise ConfigError("REDIS_URL makes no sense: it takes redis://…, rediss://… or unix://….")
+    return url
+
+
+def _flex_url(env: Mapping[str, str]) -> str:
+    url = (env.get("STONKS_FLEX_URL") or DEFAULT_FLEX_URL).rstrip("/")
+    parts = urlsplit(url)
+    loopback = parts.hostname in ("127.0.0.1", "localhost", "::1")
+    if not parts.hostname or parts.query or parts.scheme not in ("https", "http"):
+        raise ConfigError(f"STONKS_FLEX_URL={url!r} makes no sense: it takes an https address without a query.")
+    if parts.scheme == "http" and not loopback:
+        raise ConfigError("STONKS_FLEX_URL makes no sense: plain http would show tokens on the way; it takes https.")
+    return url
+
+
+def _token_keys(env: Mapping[str, str], data: Path) -> tuple[str, ...]:
+    given = env.get("STONKS_TOKEN_KEYS")
+    path = data / "token.keys"
+    text = given if given else _kept(path, new_token_key)
+    keys = tuple(key.strip() for key in text.replace("\n", ",").split(",") if key.strip())
+    name = "STONKS_TOKEN_KEYS" if given else str(path)
+    if not keys:
+        raise ConfigError(f"{name} makes no sense: it takes Fernet keys, comma-separated; make one with `keys new`.")
+    for key in keys:
+        try:
+            Fernet(key)
+        except ValueError:
+            raise ConfigError(
+                f"{name} makes no sense: it takes Fernet keys, comma-separated; make one with `flask --app app keys new`."
+            ) from None
+    return keys
+
+
+def _kept(path: Path, make: Callable[[], str]) -> str:
+    """The text of `path`, made and written 0600 on the first call. Two processes starting at once agree on one text."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    text = make()
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text + "\n")
+    return text

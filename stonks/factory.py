@@ -1,0 +1,53 @@
+"""Builds the app: the only file that sees all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from flask import Flask
+from flask_migrate import Migrate
+from redis import Redis
+
+from stonks import db as database
+from stonks import web
+from stonks.accounts import tables as _accounts_tables  # noqa: F401  (each table module registers its tables)
+from stonks.brokers.registry import brokers
+from stonks.config import Settings, read_settings
+from stonks.crypto import Vault
+from stonks.ledger import tables as _ledger_tables  # noqa: F401
+from stonks.queue import JobQueue
+from stonks.services import Services
+from stonks.sync import tables as _sync_tables  # noqa: F401
+
+ROOT = Path(__file__).parent.parent
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def create_app(settings: Settings | None = None, clock: Callable[[], datetime] = utc_now) -> Flask:
+    """The wired app. Opens no connection: Redis and the database are reached on first use."""
+    settings = settings or read_settings()
+    app = Flask("stonks", template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static"))
+    app.config.update(
+        SECRET_KEY=settings.secret_key,
+        SQLALCHEMY_DATABASE_URI=settings.database_url,
+        SQLALCHEMY_ENGINE_OPTIONS={"pool_pre_ping": True},
+        MAX_CONTENT_LENGTH=settings.max_upload_bytes + 1024 * 1024,
+    )
+    redis = Redis.from_url(settings.effective_redis_url, socket_connect_timeout=5, health_check_interval=30)
+    app.extensions["stonks"] = Services(
+        settings=settings,
+        vault=Vault(settings.token_keys),
+        redis=redis,
+        queue=JobQueue(redis),
+        brokers=brokers(settings),
+        clock=clock,
+    )
+    database.init_app(app)
+    Migrate(app, database.db, directory=str(ROOT / "migrations"), render_as_batch=True)
+    web.init_app(app)
+    return app

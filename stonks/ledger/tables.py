@@ -1,0 +1,176 @@
+"""Portfolios and what came into them: batches, entries, row problems, amendments, kept statements, reported facts."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from stonks.db import Base, ExactDecimal, UtcDateTime
+
+
+class Portfolio(Base):
+    __tablename__ = "portfolios"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(String(100))
+    base_currency: Mapped[str] = mapped_column(String(3))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class ImportBatch(Base):
+    """One statement let into the ledger, and what came of it."""
+
+    __tablename__ = "import_batches"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    portfolio_id: Mapped[int] = mapped_column(ForeignKey("portfolios.id", ondelete="CASCADE"), index=True)
+    origin: Mapped[str] = mapped_column(String(10))  # "sync" or "upload"
+    file_name: Mapped[str | None] = mapped_column(String(200))
+    statement_sha1: Mapped[bytes | None] = mapped_column(LargeBinary(20))
+    imported_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    period_first: Mapped[date | None]
+    period_last: Mapped[date | None]
+    new: Mapped[int] = mapped_column(default=0)
+    known: Mapped[int] = mapped_column(default=0)
+    amended: Mapped[int] = mapped_column(default=0)
+    problems: Mapped[int] = mapped_column(default=0)  # problems not seen before
+    findings: Mapped[str] = mapped_column(Text, default="[]")  # JSON list of {code, severity, message, remedy}
+    acknowledged_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # "Done" was pressed, or nothing to review
+
+
+class Entry(Base):
+    """A transaction. Once here its fingerprint stays: discarding keeps the row, so that tomorrow's statement,
+    which holds it again, finds it known."""
+
+    __tablename__ = "entries"
+    __table_args__ = (
+        UniqueConstraint("portfolio_id", "fingerprint"),
+        Index("ix_entries_page", "portfolio_id", "entry_date", "id"),
+        Index("ix_entries_symbol_page", "portfolio_id", "symbol", "entry_date", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    portfolio_id: Mapped[int] = mapped_column(ForeignKey("portfolios.id", ondelete="CASCADE"))
+    batch_id: Mapped[int | None] = mapped_column(ForeignKey("import_batches.id", ondelete="SET NULL"), index=True)
+    origin: Mapped[str] = mapped_column(String(10))  # "sync", "upload" or "manual"
+    fingerprint: Mapped[bytes] = mapped_column(LargeBinary(20))
+    kind: Mapped[str] = mapped_column(String(20))  # TRADE, CASH, FX, CORPORATE_ACTION, TRANSFER
+    # What a person filters by: BUY, SELL, a CashKind, FX, CORPORATE_ACTION, TRANSFER_IN, TRANSFER_OUT
+    type: Mapped[str] = mapped_column(String(20))
+    entry_date: Mapped[date]  # trade date, date paid, date of the action or transfer: the broker's calendar
+    symbol: Mapped[str | None] = mapped_column(String(64))
+    isin: Mapped[str | None] = mapped_column(String(20))
+    currency: Mapped[str] = mapped_column(String(12))
+    quantity: Mapped[Decimal | None] = mapped_column(ExactDecimal)  # > 0 for trades; signed change for corporate actions
+    price: Mapped[Decimal | None] = mapped_column(ExactDecimal)
+    # Signed cash effect in `currency` before commission and taxes. Trade: None for futures and CFDs, where no money
+    # changes hands for the notional. FX: the leg in `currency`. Cash: as sent. Cancels already carry the opposite sign.
+    amount: Mapped[Decimal | None] = mapped_column(ExactDecimal)
+    commission: Mapped[Decimal | None] = mapped_column(ExactDecimal)  # signed: negative = cost
+    commission_currency: Mapped[str | None] = mapped_column(String(12))  # None = `currency`
+    taxes: Mapped[Decimal | None] = mapped_column(ExactDecimal)  # signed, in `currency`
+    other_amount: Mapped[Decimal | None] = mapped_column(ExactDecimal)  # FX: the other leg, signed; action: value moved
+    other_currency: Mapped[str | None] = mapped_column(String(12))
+    cancels: Mapped[bool] = mapped_column(default=False)
+    asset_class: Mapped[str | None] = mapped_column(String(10))
+    multiplier: Mapped[Decimal | None] = mapped_column(ExactDecimal)
+    underlying: Mapped[str | None] = mapped_column(String(64))
+    account: Mapped[str | None] = mapped_column(String(64))
+    external_id: Mapped[str | None] = mapped_column(String(64))
+    original_id: Mapped[str | None] = mapped_column(String(64))
+    action_kind: Mapped[str | None] = mapped_column(String(40))  # corporate action code; the broker's cash type; transfer kind
+    action_id: Mapped[str | None] = mapped_column(String(64))
+    executed_at: Mapped[datetime | None]  # broker's wall clock, no zone
+    report_date: Mapped[date | None]
+    description: Mapped[str | None] = mapped_column(Text)
+    notes: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    updated_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    discarded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # counts nowhere, still known
+
+
+class Amendment(Base):
+    """A fact of an entry that a later statement told otherwise (a commission, usually)."""
+
+    __tablename__ = "amendments"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entry_id: Mapped[int] = mapped_column(ForeignKey("entries.id", ondelete="CASCADE"), index=True)
+    batch_id: Mapped[int | None] = mapped_column(ForeignKey("import_batches.id", ondelete="SET NULL"), index=True)
+    field: Mapped[str] = mapped_column(String(30))
+    old: Mapped[str | None] = mapped_column(Text)
+    new: Mapped[str | None] = mapped_column(Text)
+    amended_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class ParkedRow(Base):
+    """A row that could not be read, kept until a person decides. Unique per portfolio by content."""
+
+    __tablename__ = "parked_rows"
+    __table_args__ = (UniqueConstraint("portfolio_id", "digest"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    portfolio_id: Mapped[int] = mapped_column(ForeignKey("portfolios.id", ondelete="CASCADE"))
+    batch_id: Mapped[int | None] = mapped_column(ForeignKey("import_batches.id", ondelete="SET NULL"), index=True)
+    digest: Mapped[bytes] = mapped_column(LargeBinary(20))
+    line: Mapped[int]
+    section: Mapped[str] = mapped_column(String(40))
+    reason: Mapped[str] = mapped_column(Text)
+    raw: Mapped[str] = mapped_column(Text)
+    ignored_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class KeptStatement(Base):
+    """A statement's bytes, compressed and sealed (owner "statement:<portfolio id>"), for replay and first import."""
+
+    __tablename__ = "kept_statements"
+    __table_args__ = (Index("ix_kept_statements_portfolio_sha1", "portfolio_id", "sha1"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    portfolio_id: Mapped[int] = mapped_column(ForeignKey("portfolios.id", ondelete="CASCADE"))
+    origin: Mapped[str] = mapped_column(String(10))  # "test", "sync" or "upload"
+    sha1: Mapped[bytes] = mapped_column(LargeBinary(20))  # of the bytes as received
+    size: Mapped[int]  # of the bytes as received
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    credentials_name: Mapped[str | None] = mapped_column(String(32), index=True)  # Vault.name_for(credentials), tests only
+    kept_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    imported_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class ReportedPosition(Base):
+    """What the broker said was held; replaced as a whole for (portfolio, as_of, account) by each statement."""
+
+    __tablename__ = "reported_positions"
+    __table_args__ = (Index("ix_reported_positions_day", "portfolio_id", "as_of"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    portfolio_id: Mapped[int] = mapped_column(ForeignKey("portfolios.id", ondelete="CASCADE"))
+    as_of: Mapped[date]
+    account: Mapped[str | None] = mapped_column(String(64))
+    symbol: Mapped[str | None] = mapped_column(String(64))
+    isin: Mapped[str | None] = mapped_column(String(20))
+    currency: Mapped[str] = mapped_column(String(12))
+    quantity: Mapped[Decimal] = mapped_column(ExactDecimal)
+    mark_price: Mapped[Decimal | None] = mapped_column(ExactDecimal)
+    cost_basis: Mapped[Decimal | None] = mapped_column(ExactDecimal)
+    asset_class: Mapped[str | None] = mapped_column(String(10))
+    multiplier: Mapped[Decimal | None] = mapped_column(ExactDecimal)
+    description: Mapped[str | None] = mapped_column(Text)
+
+
+class ReportedRate(Base):
+    """An exchange rate that a statement told: 1 from_currency = rate to_currency."""
+
+    __tablename__ = "reported_rates"
+    __table_args__ = (UniqueConstraint("portfolio_id", "on", "from_currency", "to_currency"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    portfolio_id: Mapped[int] = mapped_column(ForeignKey("portfolios.id", ondelete="CASCADE"))
+    on: Mapped[date]
+    from_currency: Mapped[str] = mapped_column(String(12))
+    to_currency: Mapped[str] = mapped_column(String(12))
+    rate: Mapped[Decimal] = mapped_column(ExactDecimal)

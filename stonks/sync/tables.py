@@ -1,0 +1,80 @@
+"""Connections and sync runs. A sync is a row here; a job in Redis is only a wake-up call."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from stonks.db import Base, UtcDateTime
+
+
+class Connection(Base):
+    """A portfolio's tie to a broker. One per portfolio; disconnecting keeps the row without its secret."""
+
+    __tablename__ = "connections"
+    __table_args__ = (Index("ix_connections_due", "next_run_at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    portfolio_id: Mapped[int] = mapped_column(ForeignKey("portfolios.id", ondelete="CASCADE"), unique=True)
+    broker: Mapped[str] = mapped_column(String(20))
+    # JSON of all credential fields, sealed for owner "connection:<id>"; None = disconnected
+    sealed_credentials: Mapped[bytes | None] = mapped_column(LargeBinary)
+    public_fields: Mapped[str] = mapped_column(Text, default="{}")  # JSON of the fields that are no secret (query_id)
+    credentials_version: Mapped[int] = mapped_column(default=1)  # raised by every change: runs of older ones import nothing
+    credentials_saved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    accepted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when the broker first took these credentials
+    allowance: Mapped[str | None] = mapped_column(String(32))  # Vault.name_for(broker.allowance_name(credentials))
+    only_currency: Mapped[str | None] = mapped_column(String(3))
+    day_first: Mapped[bool | None]  # the person's answer when a file could not settle dd/MM against MM/dd
+    token_expires_on: Mapped[date | None]
+    state: Mapped[str] = mapped_column(String(20))  # states.ConnectionState
+    state_code: Mapped[str | None] = mapped_column(String(20))  # broker's code behind the state, "1012"
+    state_message: Mapped[str | None] = mapped_column(Text)  # in words, with the remedy
+    state_since: Mapped[datetime] = mapped_column(UtcDateTime)
+    locked_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    slot: Mapped[int]  # 0..9999: stable place within the daily window
+    next_run_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # None = automatic sync is stopped
+    last_success_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    covered_until: Mapped[date | None]  # last day that an imported statement covers
+    tries: Mapped[int] = mapped_column(default=0)  # failed runs in a row since the last success
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class SyncRun(Base):
+    """One attempt to bring a statement in, or (reason "test") to see whether it could be."""
+
+    __tablename__ = "sync_runs"
+    __table_args__ = (
+        Index("ix_sync_runs_due", "state", "due_at"),
+        Index("ix_sync_runs_connection", "connection_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    portfolio_id: Mapped[int] = mapped_column(ForeignKey("portfolios.id", ondelete="CASCADE"), index=True)
+    connection_id: Mapped[int | None] = mapped_column(ForeignKey("connections.id", ondelete="CASCADE"))  # None: a test
+    broker: Mapped[str] = mapped_column(String(20))
+    reason: Mapped[str] = mapped_column(String(10))  # first, schedule, manual, test
+    state: Mapped[str] = mapped_column(String(20))  # states.RunState
+    step: Mapped[int] = mapped_column(default=0)  # compare-and-set token: raised by every claim and transition
+    attempts: Mapped[int] = mapped_column(default=0)  # steps begun without an answer since the last transition
+    requests: Mapped[int] = mapped_column(default=0)  # SendRequests made
+    credentials_version: Mapped[int] = mapped_column(default=0)
+    sealed_credentials: Mapped[bytes | None] = mapped_column(LargeBinary)  # tests only, owner "test:<portfolio id>"; wiped at the end
+    allowance: Mapped[str | None] = mapped_column(String(32))
+    ticket: Mapped[str | None] = mapped_column(Text)  # JSON {reference, url}
+    with_period: Mapped[bool] = mapped_column(default=True)  # still asking with p=365
+    queued_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when the next step may run; None when finished
+    lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)  # a step is under way until then
+    ticket_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    waiting_for: Mapped[str | None] = mapped_column(Text)  # what the page says while it runs
+    failure: Mapped[str | None] = mapped_column(String(20))  # FailureKind or states.Ending
+    code: Mapped[str | None] = mapped_column(String(20))
+    message: Mapped[str | None] = mapped_column(Text)  # how it ended, in words
+    remedy: Mapped[str | None] = mapped_column(Text)
+    batch_id: Mapped[int | None] = mapped_column(ForeignKey("import_batches.id", ondelete="SET NULL"))
+    statement_id: Mapped[int | None] = mapped_column(ForeignKey("kept_statements.id", ondelete="SET NULL"))
+    result: Mapped[str | None] = mapped_column(Text)  # JSON: counts, period, findings, warnings
