@@ -1,0 +1,90 @@
+"""Every page, as everybody may meet it: narrow, dark, without JavaScript, by screen reader, under the strict policy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from stonks.practice.server import PracticeBroker
+from tests.browser.conftest import TOKEN, Product, new_portfolio, save_connection, sign_in
+from tests.statements import buy, dividend, statement, withheld
+
+AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text()
+OPEN_PAGES = ["/sign-in", "/help/interactive-brokers"]
+OWN_PAGES = [
+    "/portfolios",
+    "/portfolios/new",
+    "/account",
+    "{portfolio}",
+    "{portfolio}/edit",
+    "{portfolio}/transactions",
+    "{portfolio}/transactions/new",
+    "{portfolio}/import",
+    "{portfolio}/settings",
+    "{portfolio}/review",
+]
+
+
+@pytest.fixture(scope="module")
+def filled(browser: Browser, product: Product, broker: PracticeBroker) -> str:
+    """A portfolio with transactions, a parked row and a banner; its path."""
+    token = TOKEN[:-1] + "7"
+    rows = [buy(1), buy(2, "20251110"), buy(3, currency="EUR"), buy(4).replace("BUY", "BORROW")]
+    broker.add_query(token, "4001", statement(rows, [dividend(5), withheld(6)]))
+    page = browser.new_page()
+    sign_in(page, product)
+    portfolio = new_portfolio(page, product, "Every page")
+    save_connection(page, portfolio, "4001", token)
+    expect(page.get_by_text("5 new transactions were imported").first).to_be_visible(timeout=30_000)
+    page.close()
+    return portfolio.removeprefix(product.address)
+
+
+@pytest.fixture(params=[("light", 1280), ("dark", 360)], ids=["wide-light", "narrow-dark"])
+def visitor(request: pytest.FixtureRequest, browser: Browser, product: Product) -> Iterator[Page]:
+    scheme, width = request.param
+    context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 800})
+    yield context.new_page()
+    context.close()
+
+
+def test_axe_finds_nothing_and_no_page_scrolls_sideways(visitor: Page, product: Product, filled: str) -> None:
+    complaints: list[str] = []
+    visitor.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    sign_in_after = [False] * len(OPEN_PAGES) + [True] * len(OWN_PAGES)
+    signed_in = False
+    for path, needs_account in zip(OPEN_PAGES + OWN_PAGES, sign_in_after, strict=True):
+        if needs_account and not signed_in:
+            sign_in(visitor, product)
+            signed_in = True
+        address = path.format(portfolio=filled)
+        visitor.goto(product.address + address)
+        found = visitor.evaluate(AXE + "; axe.run().then(result => result.violations)")
+        complaints += [f"{address}: {v['id']}: {v['nodes'][0]['html'][:200]}" for v in found]
+        if visitor.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+            complaints.append(f"{address}: scrolls sideways")
+    assert complaints == []
+
+
+def test_everything_needed_to_connect_works_without_javascript(
+    browser: Browser, product: Product, broker: PracticeBroker
+) -> None:
+    token = TOKEN[:-1] + "8"
+    broker.add_query(token, "4002", statement([buy(1)]))
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    sign_in(page, product)
+    portfolio = new_portfolio(page, product, "Plain forms")
+    save_connection(page, portfolio, "4002", token)
+    for _ in range(60):
+        page.goto(portfolio)
+        if page.get_by_role("link", name="Review").count():
+            break
+        page.wait_for_timeout(500)
+    page.get_by_role("link", name="Review").click()
+    page.get_by_role("button", name="Discard").click()
+    expect(page.get_by_role("button", name="Discard")).to_have_count(0)
+    context.close()
