@@ -17,16 +17,20 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
-
 from stonks.practice.server import PracticeBroker
+
 from tests.needs import missing
 
 ROOT = Path(__file__).parent.parent.parent
 EMAIL, PASSWORD = "owner@example.com", "a long enough password"
-TOKEN = "998877665544332211009988"
 START_SECONDS = 40
 
 expect.set_options(timeout=15_000)
+
+
+def token_for(query_id: str) -> str:
+    """A token of the query's own: IBKR's allowance is per token, and tests should not wait for each other's."""
+    return f"99887766554433221100{query_id}"
 
 
 @dataclass
@@ -168,16 +172,16 @@ def new_portfolio(page: Page, product: Product, name: str, currency: str = "USD"
     return product.address + found.group()
 
 
-def fill_connection(page: Page, portfolio: str, query_id: str, token: str = TOKEN, currency: str = "") -> None:
+def fill_connection(page: Page, portfolio: str, query_id: str, token: str | None = None, currency: str = "") -> None:
     page.goto(portfolio + "/settings")
     page.get_by_label("Broker", exact=True).select_option(label="Interactive Brokers")
     page.get_by_label("Flex Query ID").fill(query_id)
-    page.get_by_label("Flex Web Service Token").fill(token)
+    page.get_by_label("Flex Web Service Token").fill(token or token_for(query_id))
     if currency:
         page.get_by_label("Only this currency").fill(currency)
 
 
-def save_connection(page: Page, portfolio: str, query_id: str, token: str = TOKEN, currency: str = "") -> None:
+def save_connection(page: Page, portfolio: str, query_id: str, token: str | None = None, currency: str = "") -> None:
     fill_connection(page, portfolio, query_id, token, currency)
     page.get_by_role("button", name="Save", exact=True).click()
 

@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
-
 from stonks.practice.server import PracticeBroker
-from tests.browser.conftest import TOKEN, fill_connection, save_connection
+
+from tests.browser.conftest import fill_connection, save_connection, token_for
 from tests.statements import buy, dividend, statement, withheld
 
 Portfolio = Callable[..., str]
@@ -25,14 +25,14 @@ def wait_for_banner(page: Page, portfolio: str, text: str | re.Pattern[str]) -> 
 def test_a_connection_test_tells_what_it_found_and_keeps_the_form(
     signed_in: Page, a_portfolio: Portfolio, broker: PracticeBroker
 ) -> None:
-    broker.add_query(TOKEN, "2001", YEAR)
+    broker.add_query(token_for("2001"), "2001", YEAR)
     portfolio = a_portfolio()
     fill_connection(signed_in, portfolio, "2001")
     signed_in.get_by_role("button", name="Test Connection").click()
     region = signed_in.get_by_role("region", name="Connection test")
     expect(region).to_contain_text("Connected: 3 trades and 1 dividend", timeout=30_000)
     expect(signed_in.get_by_label("Flex Query ID")).to_have_value("2001")
-    expect(signed_in.get_by_label("Flex Web Service Token")).to_have_value(TOKEN)
+    expect(signed_in.get_by_label("Flex Web Service Token")).to_have_value(token_for("2001"))
     signed_in.goto(portfolio + "/transactions")
     expect(signed_in.get_by_text("AAPL")).to_have_count(0)
 
@@ -40,7 +40,7 @@ def test_a_connection_test_tells_what_it_found_and_keeps_the_form(
 def test_the_tested_statement_becomes_the_first_import_without_asking_again(
     signed_in: Page, a_portfolio: Portfolio, broker: PracticeBroker
 ) -> None:
-    broker.add_query(TOKEN, "2002", YEAR)
+    broker.add_query(token_for("2002"), "2002", YEAR)
     portfolio = a_portfolio()
     fill_connection(signed_in, portfolio, "2002")
     signed_in.get_by_role("button", name="Test Connection").click()
@@ -54,7 +54,7 @@ def test_the_tested_statement_becomes_the_first_import_without_asking_again(
 def test_saving_syncs_at_once_and_the_review_lists_discards_and_acknowledges(
     signed_in: Page, a_portfolio: Portfolio, broker: PracticeBroker
 ) -> None:
-    broker.add_query(TOKEN, "2003", YEAR)
+    broker.add_query(token_for("2003"), "2003", YEAR)
     portfolio = a_portfolio()
     save_connection(signed_in, portfolio, "2003")
     wait_for_banner(signed_in, portfolio, "5 new transactions were imported")
@@ -78,7 +78,7 @@ def test_an_unreadable_row_is_shown_with_its_line_and_reason(
     signed_in: Page, a_portfolio: Portfolio, broker: PracticeBroker
 ) -> None:
     odd = buy(4).replace("BUY", "BORROW")
-    broker.add_query(TOKEN, "2004", statement([buy(1), odd]))
+    broker.add_query(token_for("2004"), "2004", statement([buy(1), odd]))
     portfolio = a_portfolio()
     save_connection(signed_in, portfolio, "2004")
     wait_for_banner(signed_in, portfolio, re.compile("1 new transaction was imported"))
@@ -90,14 +90,14 @@ def test_an_unreadable_row_is_shown_with_its_line_and_reason(
 def test_the_token_is_masked_kept_and_gone_when_cleared(
     signed_in: Page, a_portfolio: Portfolio, broker: PracticeBroker
 ) -> None:
-    broker.add_query(TOKEN, "2005", YEAR)
+    broker.add_query(token_for("2005"), "2005", YEAR)
     portfolio = a_portfolio()
     save_connection(signed_in, portfolio, "2005")
     wait_for_banner(signed_in, portfolio, "5 new transactions were imported")
     signed_in.goto(portfolio + "/settings")
     field = signed_in.get_by_label("Flex Web Service Token")
-    assert TOKEN not in signed_in.content()
-    assert field.input_value().endswith(TOKEN[-4:])
+    assert token_for("2005") not in signed_in.content()
+    assert field.input_value().endswith("2005")
     signed_in.get_by_role("button", name="Save", exact=True).click()
     status = signed_in.get_by_role("region", name="Connection status")
     expect(status).to_contain_text("Connected")
@@ -122,7 +122,7 @@ def test_a_wrongly_shaped_query_id_is_answered_beside_the_field(signed_in: Page,
 def test_dead_credentials_stop_the_sync_and_new_ones_resume_it(
     signed_in: Page, a_portfolio: Portfolio, broker: PracticeBroker
 ) -> None:
-    dying, fresh = TOKEN[:-1] + "1", TOKEN[:-1] + "2"
+    dying, fresh = token_for("9001"), token_for("9002")
     broker.add_query(dying, "2006", YEAR)
     portfolio = a_portfolio()
     save_connection(signed_in, portfolio, "2006", dying)
@@ -144,7 +144,7 @@ def test_dead_credentials_stop_the_sync_and_new_ones_resume_it(
 def test_a_failed_test_names_the_code_and_what_to_do(
     signed_in: Page, a_portfolio: Portfolio, broker: PracticeBroker
 ) -> None:
-    dead = TOKEN[:-1] + "3"
+    dead = token_for("9003")
     broker.add_query(dead, "2007", YEAR)
     broker.script("SendRequest", ["1015"], token=dead)
     fill_connection(signed_in, a_portfolio(), "2007", dead)

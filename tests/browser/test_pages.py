@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-
 from stonks.practice.server import PracticeBroker
-from tests.browser.conftest import TOKEN, Product, new_portfolio, save_connection, sign_in
+
+from tests.browser.conftest import Product, new_portfolio, save_connection, sign_in, token_for
 from tests.statements import buy, dividend, statement, withheld
 
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text()
@@ -31,7 +31,7 @@ OWN_PAGES = [
 @pytest.fixture(scope="module")
 def filled(browser: Browser, product: Product, broker: PracticeBroker) -> str:
     """A portfolio with transactions, a parked row and a banner; its path."""
-    token = TOKEN[:-1] + "7"
+    token = token_for("9007")
     rows = [buy(1), buy(2, "20251110"), buy(3, currency="EUR"), buy(4).replace("BUY", "BORROW")]
     broker.add_query(token, "4001", statement(rows, [dividend(5), withheld(6)]))
     page = browser.new_page()
@@ -72,7 +72,7 @@ def test_axe_finds_nothing_and_no_page_scrolls_sideways(visitor: Page, product: 
 def test_everything_needed_to_connect_works_without_javascript(
     browser: Browser, product: Product, broker: PracticeBroker
 ) -> None:
-    token = TOKEN[:-1] + "8"
+    token = token_for("9008")
     broker.add_query(token, "4002", statement([buy(1)]))
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
-
 from stonks.practice.server import PracticeBroker
-from tests.browser.conftest import TOKEN, Product, new_portfolio, save_connection
+
+from tests.browser.conftest import Product, new_portfolio, save_connection, token_for
 from tests.needs import missing
 from tests.statements import buy, dividend, statement, withheld
 
@@ -75,7 +75,7 @@ def test_two_portfolios_on_one_query_split_by_currency_hold_each_row_once(
     signed_in: Page, a_portfolio: Portfolio, broker: PracticeBroker, product: Product
 ) -> None:
     both = statement([buy(1), buy(2, currency="EUR"), buy(3, "20251110", currency="EUR")], [dividend(4)])
-    token = TOKEN[:-1] + "5"
+    token = token_for("9005")
     broker.add_query(token, "3001", both)
     dollars = a_portfolio("USD")
     euros = new_portfolio(signed_in, product, "Euro half", "EUR")
@@ -94,7 +94,7 @@ def test_a_real_year_arrives_whole_and_the_same_file_by_hand_adds_nothing(
     path = SAMPLES / "vroonhof__opensteuerauszug--vtandchill_2025.spec.csv"
     if not path.exists():
         missing("the shared flex samples")
-    token = TOKEN[:-1] + "6"
+    token = token_for("9006")
     broker.add_query(token, "3002", path.read_bytes())
     portfolio = a_portfolio("CHF")
     save_connection(signed_in, portfolio, "3002", token)
