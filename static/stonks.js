@@ -1,0 +1,57 @@
+// What plain pages cannot do by themselves: copy buttons, and menus that close again. Every page works without it.
+"use strict";
+
+const announce = (text) => {
+  const region = document.getElementById("announcer");
+  if (region) region.textContent = text;
+};
+
+const copyByHand = (text) => {
+  // Plain http on another machine's address has no clipboard API.
+  const box = document.createElement("textarea");
+  box.value = text;
+  box.className = "hidden-text";
+  document.body.append(box);
+  box.select();
+  const copied = document.execCommand("copy");
+  box.remove();
+  return copied ? Promise.resolve() : Promise.reject(new Error("not copied"));
+};
+
+document.addEventListener("click", (event) => {
+  const copier = event.target.closest("[data-copy]");
+  if (copier) {
+    const text = copier.dataset.copy;
+    const copying = navigator.clipboard ? navigator.clipboard.writeText(text) : copyByHand(text);
+    copying.then(
+      () => {
+        announce(`Copied ${text}`);
+        copier.classList.add("copied");
+        setTimeout(() => copier.classList.remove("copied"), 1500);
+      },
+      () => announce("Your browser did not allow copying."),
+    );
+  }
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  const menu = document.querySelector("details.menu[open]");
+  if (menu) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  }
+});
+
+document.addEventListener("submit", (event) => {
+  // A second press of the same button would send a plain form twice.
+  const form = event.target;
+  if (form.dataset.sent && !form.matches("[hx-post], [hx-get]")) event.preventDefault();
+  if (form.method === "post") form.dataset.sent = "yes";
+});
+addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+});

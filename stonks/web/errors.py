@@ -1,0 +1,91 @@
+"""Every refusal as a page (or, for htmx, a fragment) in plain words: what happened and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flask import Flask, Response, current_app, request
+from flask_wtf import FlaskForm
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException
+
+from stonks.core.errors import InvalidInput, NotFound, SecretUnreadable, StonksError
+from stonks.web import htmx
+
+# status: (what happened, what to do)
+WORDS = {
+    400: ("That request could not be understood", "Nothing was changed. Go back, reload the page and try again."),
+    403: ("That is not allowed", "Nothing was changed."),
+    404: ("There is no such page", "It may have been deleted, or the address has a slip in it."),
+    405: ("That address does not work this way", "Nothing was changed. Go back and use the page's own buttons."),
+    413: ("That file is too large", "Nothing was imported."),
+    422: ("That could not be done", "Nothing was changed."),
+    429: ("Too many attempts", "Wait a minute, then try again."),
+    500: (
+        "Something went wrong here",
+        "It is our mistake, not yours, and it has been logged. Your transactions are untouched. Try again in a moment.",
+    ),
+}
+STALE_FORM = "The page was open for too long, or you signed out meanwhile. Nothing was changed. Reload it and try again."
+
+
+@contextmanager
+def beside(form: FlaskForm) -> Iterator[None]:
+    """Puts the sentences of an InvalidInput raised inside beside the fields they name; `form.errors` tells."""
+    try:
+        yield
+    except InvalidInput as refusal:
+        for name, sentence in refusal.fields.items():
+            if name in form:
+                form[name].errors = [*form[name].errors, sentence]
+            else:
+                form.form_errors.append(sentence)
+
+
+def init_app(app: Flask) -> None:
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(CSRFError, _stale_form)
+    app.register_error_handler(NotFound, _not_found)
+    app.register_error_handler(StonksError, _refused)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def _http(error: HTTPException) -> Response:
+    status = error.code or 500
+    if error.response is not None or status < 400:
+        return error.get_response()  # type: ignore[return-value]  # a redirect, or an answer someone else made
+    title, remedy = WORDS.get(status, WORDS[500 if status >= 500 else 400])
+    if status == 413:
+        limit = current_app.extensions["stonks"].settings.max_upload_bytes // (1024 * 1024)
+        remedy = f"{remedy} Uploads may have up to {limit} MB; a shorter period makes a smaller file."
+    response = _answer(status, title, remedy)
+    for name, value in error.get_headers():
+        if name in ("Allow", "Retry-After"):
+            response.headers[name] = value
+    return response
+
+
+def _stale_form(error: CSRFError) -> Response:
+    return _answer(400, "This form is no longer valid", STALE_FORM)
+
+
+def _not_found(error: NotFound) -> Response:
+    return _answer(404, *WORDS[404])
+
+
+def _refused(error: StonksError) -> Response:
+    if isinstance(error, SecretUnreadable):
+        return _answer(422, "The saved token can’t be opened", "Its key was lost or changed. Paste the token again in Settings.")
+    return _answer(422, WORDS[422][0], str(error) or WORDS[422][1])
+
+
+def _unexpected(error: Exception) -> Response:
+    if current_app.testing and current_app.config.get("PROPAGATE_EXCEPTIONS") is not False:
+        raise error
+    current_app.logger.exception("%s %s failed", request.method, request.path)
+    return _answer(500, *WORDS[500])
+
+
+def _answer(status: int, title: str, remedy: str) -> Response:
+    return htmx.render("errors/page.html", "errors/_notice.html", status, title=title, remedy=remedy, status=status)

@@ -1,0 +1,175 @@
+"""How numbers, dates and times read on a page. Pure text from values; the spans around them are in templates/macros."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import ROUND_HALF_UP, Context, Decimal
+
+from flask import Flask
+from markupsafe import Markup
+
+from stonks.services import services
+
+THIN_SPACE = "\u202f"  # the narrow one that does not break a line
+MINUS = "\u2212"
+NO_BREAK = "\u00a0"
+
+# ISO 4217 minor units that are not two.
+MINOR_UNITS = {
+    **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"), 0),
+    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
+}  # fmt: skip
+
+TYPE_WORDS = {
+    "BUY": "Buy",
+    "SELL": "Sell",
+    "DIVIDEND": "Dividend",
+    "PAYMENT_IN_LIEU": "Payment in lieu",
+    "WITHHOLDING_TAX": "Withholding tax",
+    "INTEREST": "Interest",
+    "FEE": "Fee",
+    "DEPOSIT": "Deposit",
+    "WITHDRAWAL": "Withdrawal",
+    "OTHER": "Other",
+    "FX": "Conversion",
+    "CORPORATE_ACTION": "Corporate action",
+    "TRANSFER_IN": "Transfer in",
+    "TRANSFER_OUT": "Transfer out",
+}
+ORIGIN_WORDS = {"sync": "Sync", "upload": "Upload", "manual": "By hand"}
+
+
+def plain(value: Decimal) -> str:
+    """All digits there are, no padding zeros: 1 500.55, −0.0001."""
+    text = format(value, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return _grouped(text)
+
+
+def money(value: Decimal, currency: str | None = None) -> str:
+    """Rounded to the currency's places: −2 033.44."""
+    return _grouped(_rounded(value, MINOR_UNITS.get(currency or "", 2)))
+
+
+def signed(value: Decimal, currency: str | None = None) -> str:
+    """Money that always shows its sign: +367.50. Zero has none."""
+    text = money(value, currency)
+    return text if value <= 0 or not any(digit in "123456789" for digit in text) else "+" + text
+
+
+def quantity(value: Decimal) -> str:
+    return plain(value)
+
+
+def price(value: Decimal, currency: str | None = None) -> str:
+    """At least the currency's places, at most four: 512.84, 0.7406, 0.1235."""
+    least = MINOR_UNITS.get(currency or "", 2)
+    text = _rounded(value, 4).rstrip("0")
+    whole, _, places = text.partition(".")
+    if len(places) < least:
+        places = places.ljust(least, "0")
+    return _grouped(f"{whole}.{places}" if places else whole)
+
+
+def percent(value: Decimal, places: int = 1) -> str:
+    """A share of one as a percentage: 0.145 -> 14.5 %."""
+    return _grouped(_rounded(value * 100, places)) + NO_BREAK + "%"
+
+
+def signed_percent(value: Decimal, places: int = 1) -> str:
+    text = percent(value, places)
+    return text if value <= 0 or not any(digit in "123456789" for digit in text) else "+" + text
+
+
+def count(number: int, one: str, many: str | None = None) -> str:
+    """9 transactions, 1 transaction."""
+    return f"{_grouped(str(number))}{NO_BREAK}{one if number == 1 else many or one + 's'}"
+
+
+def day_text(value: date) -> str:
+    return f"{value.day}{NO_BREAK}{value:%b}{NO_BREAK}{value.year}"
+
+
+def moment_text(value: datetime) -> str:
+    """An aware time, in UTC and saying so; a broker's wall clock (naive) without a zone."""
+    if value.tzinfo is None:
+        return f"{day_text(value)}, {value:%H:%M}"
+    value = value.astimezone(UTC)
+    return f"{day_text(value)}, {value:%H:%M}{NO_BREAK}UTC"
+
+
+def ago_text(value: datetime, now: datetime) -> str:
+    """3 h ago, in 5 min; beyond a week the day itself."""
+    past = now - value
+    distance = abs(past)
+    if distance < timedelta(seconds=45):
+        return "just now" if past >= timedelta(0) else "in a moment"
+    if distance < timedelta(minutes=60):
+        words = f"{max(1, round(distance / timedelta(minutes=1)))}{NO_BREAK}min"
+    elif distance < timedelta(hours=48):
+        words = f"{round(distance / timedelta(hours=1))}{NO_BREAK}h"
+    elif distance < timedelta(days=8):
+        words = f"{round(distance / timedelta(days=1))}{NO_BREAK}days"
+    else:
+        return day_text(value.astimezone(UTC))
+    return f"{words} ago" if past >= timedelta(0) else f"in {words}"
+
+
+def day(value: date) -> Markup:
+    return Markup('<time datetime="{}">{}</time>').format(value.isoformat(), day_text(value))
+
+
+def moment(value: datetime) -> Markup:
+    return Markup('<time datetime="{}">{}</time>').format(_machine(value), moment_text(value))
+
+
+def ago(value: datetime, now: datetime | None = None) -> Markup:
+    words = ago_text(value, now or services().clock())
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(_machine(value), moment_text(value), words)
+
+
+def clock(value: datetime) -> Markup:
+    """The hour only, for times within a day: 06:40 UTC."""
+    utc = value.astimezone(UTC)
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+        _machine(value), moment_text(value), f"{utc:%H:%M}{NO_BREAK}UTC"
+    )
+
+
+def loses_digits(value: Decimal, text: str) -> bool:
+    """Whether `text`, made from `value` by one of the above, shows less than there is."""
+    shown = text.replace(MINUS, "-").replace(THIN_SPACE, "").removeprefix("+")
+    return Decimal(shown) != value
+
+
+def type_words(code: str) -> str:
+    return TYPE_WORDS.get(code, code.replace("_", " ").capitalize())
+
+
+def origin_words(code: str) -> str:
+    return ORIGIN_WORDS.get(code, code)
+
+
+def init_app(app: Flask) -> None:
+    for function in (
+        plain, money, signed, quantity, price, percent, signed_percent, count,
+        day, day_text, moment, moment_text, ago, clock, loses_digits, type_words, origin_words,
+    ):  # fmt: skip
+        app.jinja_env.filters[function.__name__] = function
+
+
+def _rounded(value: Decimal, places: int) -> str:
+    return format(value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP, Context(prec=100)), "f")
+
+
+def _grouped(text: str) -> str:
+    """Thousands by a thin space, a true minus, and no minus before a zero."""
+    negative = text.startswith("-")
+    whole, point, places = text.lstrip("-").partition(".")
+    shown = f"{int(whole):,}".replace(",", THIN_SPACE) + point + places
+    return MINUS + shown if negative and any(digit in "123456789" for digit in shown) else shown
+
+
+def _machine(value: datetime) -> str:
+    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if value.tzinfo else value.isoformat()
