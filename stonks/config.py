@@ -7,26 +7,25 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
 
+ROOT = Path(__file__).parent.parent
+# A socket's path must fit in 104 bytes on macOS and 108 on Linux; a deep data folder gets its socket elsewhere.
+_LONGEST_SOCKET_PATH = 100
 DEFAULT_FLEX_URL = "https://ndcdyn.interactivebrokers.com/AccountManagement/FlexWebService"
 
 
-class ConfigError(SystemExit):
-    """A variable that makes no sense. Its text is the one line shown; exit status 2."""
-
-    def __init__(self, line: str) -> None:
-        super().__init__(2)
-        self.line = line
-
-    def __str__(self) -> str:
-        return self.line
+class ConfigError(Exception):
+    """A variable that makes no sense. Its text is the one line shown: which variable, and what it takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +46,20 @@ class Settings:
     max_upload_bytes: int
     json_logs: bool
     metrics_token: str | None = field(repr=False)
+    trusted_proxy: str | None  # a proxy on another machine whose X-Forwarded-* headers count; "*" for any
+
+    @property
+    def run_folder(self) -> Path:
+        """Process ids, the start lock, the Redis socket."""
+        return self.data / "run"
 
     @property
     def redis_socket(self) -> Path:
-        return self.data / "run" / "redis.sock"
+        socket = self.run_folder / "redis.sock"
+        if len(os.fsencode(socket)) < _LONGEST_SOCKET_PATH:
+            return socket
+        name = sha256(os.fsencode(self.data)).hexdigest()[:12]
+        return Path(tempfile.gettempdir()) / f"stonks-{os.getuid()}-{name}" / "redis.sock"
 
     @property
     def effective_redis_url(self) -> str:
@@ -58,10 +67,15 @@ class Settings:
 
 
 def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
-    """Settings from `environ` (the process's by default). Makes the data folder and missing keys. Raises ConfigError."""
+    """Settings from `environ` (the process's by default); makes the data folder and missing keys. Raises ConfigError."""
     env = os.environ if environ is None else environ
-    data = Path(env.get("STONKS_DATA") or "instance").absolute()
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    data = Path(env.get("STONKS_DATA") or ROOT / "instance").absolute()
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"STONKS_DATA={str(data)!r} makes no sense: it takes a folder to write in ({error.strerror})."
+        ) from None
     return Settings(
         data=data,
         host=env.get("STONKS_HOST") or "127.0.0.1",
@@ -79,7 +93,17 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         max_upload_bytes=_whole(env, "STONKS_MAX_UPLOAD_MB", 50, 1, 1024) * 1024 * 1024,
         json_logs=_choice(env, "STONKS_LOG", "text", ("text", "json")) == "json",
         metrics_token=env.get("STONKS_METRICS_TOKEN") or None,
+        trusted_proxy=env.get("STONKS_PROXY") or None,
     )
+
+
+def settings_or_exit() -> Settings:
+    """Settings from the environment; nonsense ends the process with its one line and exit status 2."""
+    try:
+        return read_settings()
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
 
 
 def new_token_key() -> str:
@@ -144,14 +168,12 @@ def _token_keys(env: Mapping[str, str], data: Path) -> tuple[str, ...]:
     keys = tuple(key.strip() for key in text.replace("\n", ",").split(",") if key.strip())
     name = "STONKS_TOKEN_KEYS" if given else str(path)
     if not keys:
-        raise ConfigError(f"{name} makes no sense: it takes Fernet keys, comma-separated; make one with `keys new`.")
+        raise ConfigError(f"{name} makes no sense: it takes Fernet keys, comma-separated; without it, one is made.")
     for key in keys:
         try:
             Fernet(key)
         except ValueError:
-            raise ConfigError(
-                f"{name} makes no sense: it takes Fernet keys, comma-separated; make one with `flask --app app keys new`."
-            ) from None
+            raise ConfigError(f"{name} makes no sense: it takes Fernet keys, comma-separated.") from None
     return keys
 
 

@@ -1,0 +1,107 @@
+"""The commands: `flask --app app …`. Each does what a page does, through the same functions."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import click
+from flask import Flask
+from flask.cli import AppGroup
+
+from stonks.accounts import users as accounts
+from stonks.cli_statement import read_command
+from stonks.config import new_token_key
+from stonks.core.errors import StatementUnreadable, StonksError
+from stonks.ledger import exporting, importing
+from stonks.services import services
+from stonks.sync import connecting
+
+statement = AppGroup("statement", help="Read and import statements.")
+connection = AppGroup("connection", help="What is connected, and a sync now.")
+users = AppGroup("users", help="Accounts.")
+keys = AppGroup("keys", help="Keys that seal tokens.")
+
+
+def init_app(app: Flask) -> None:
+    for group in (statement, connection, users, keys):
+        app.cli.add_command(group)
+
+
+statement.add_command(read_command)
+
+
+@statement.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--portfolio", "portfolio_id", type=int, required=True, help="Its number, as in the page's address.")
+@click.option("--broker", default="ibkr", show_default=True)
+def import_statement(file: Path, portfolio_id: int, broker: str) -> None:
+    """Import FILE into a portfolio."""
+    if broker not in services().brokers:
+        _fail(f"There is no broker {broker!r}; there is: {', '.join(services().brokers)}.", status=2)
+    try:
+        with file.open("rb") as source:
+            reading = exporting.open_upload(services().brokers[broker], source)
+            outcome = importing.import_reading(
+                portfolio_id, reading, origin="upload", now=services().clock(), file_name=file.name
+            )
+    except StatementUnreadable as error:
+        _fail(str(error), status=2)
+    except StonksError as error:
+        _fail(str(error))
+    click.echo(f"new {outcome.new} known {outcome.known} amended {outcome.amended} problems {outcome.problems}")
+
+
+@connection.command("list")
+def list_connections() -> None:
+    """What is connected: portfolio, status, last and next run."""
+    for view in connecting.list_all():
+        click.echo(view)
+
+
+@connection.command("sync")
+@click.argument("portfolio_id", metavar="ID", type=int)
+def sync(portfolio_id: int) -> None:
+    """Start a run of portfolio ID now."""
+    try:
+        run_id = connecting.sync_now(portfolio_id, services().clock())
+    except StonksError as error:
+        _fail(str(error))
+    click.echo(f"run {run_id} started")
+
+
+@users.command("add")
+@click.argument("email")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of asking.")
+def add_user(email: str, password_stdin: bool) -> None:
+    """Make an account for EMAIL."""
+    if password_stdin:
+        password = sys.stdin.readline().rstrip("\r\n")
+    else:
+        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    try:
+        user = accounts.create(email, password, services().clock())
+    except StonksError as error:
+        _fail(str(error))
+    click.echo(f"{user.email} can sign in")
+
+
+@keys.command("new")
+def new_key() -> None:
+    """Print a new token key. Put it in front of the others in STONKS_TOKEN_KEYS, or of the file token.keys."""
+    click.echo(new_token_key())
+
+
+@keys.command("rotate")
+def rotate_keys() -> None:
+    """Seal everything again under the first key; afterwards the older keys can go."""
+    outcome = connecting.reseal_all()
+    click.echo(f"sealed again {outcome.done}, could not be opened {outcome.lost}")
+    if outcome.lost:
+        sys.exit(1)
+
+
+def _fail(line: str, status: int = 1) -> NoReturn:
+    click.echo(line, err=True)
+    sys.exit(status)

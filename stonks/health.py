@@ -1,0 +1,128 @@
+"""What a watchdog asks: /healthz for "is every part well", /metrics for numbers over time (Prometheus text)."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from datetime import datetime
+
+from flask import Blueprint, Response, abort, jsonify, request
+from redis import RedisError
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from stonks import process
+from stonks.db import db
+from stonks.ledger.tables import ImportBatch
+from stonks.queue import QUEUE_NAME
+from stonks.services import services
+from stonks.sync.tables import Connection, SyncRun
+
+blueprint = Blueprint("health", __name__)
+
+
+@blueprint.get("/healthz")
+def healthz() -> tuple[Response, int]:
+    parts = {
+        "database": _asked(_database),
+        "redis": _asked(_redis),
+        "workers": _asked(lambda: _alive("worker")),
+        "scheduler": _asked(lambda: _alive("scheduler")),
+    }
+    return jsonify(parts), 200 if set(parts.values()) == {"ok"} else 503
+
+
+@blueprint.get("/metrics")
+def metrics() -> Response:
+    if not _may_see_metrics():
+        abort(404)
+    lines: list[str] = []
+    for name, kind, about, values in _measurements(services().clock()):
+        lines += [f"# HELP {name} {about}", f"# TYPE {name} {kind}"]
+        lines += [f"{name}{labels} {value}" for labels, value in values]
+    return Response("\n".join(lines) + "\n", content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _may_see_metrics() -> bool:
+    token = services().settings.metrics_token
+    if token is None:
+        return request.remote_addr in ("127.0.0.1", "::1")
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    return hmac.compare_digest(given.encode(), token.encode())
+
+
+_Values = list[tuple[str, int]]  # (labels, value)
+
+
+def _measurements(now: datetime) -> list[tuple[str, str, str, _Values]]:
+    """(name, type, help, [(labels, value)]). Numbers out of the database survive every restart."""
+    rows = db.session.execute(
+        select(SyncRun.state, func.coalesce(SyncRun.failure, ""), func.count()).group_by(SyncRun.state, SyncRun.failure)
+    )
+    runs = [(f'{{state="{state}",failure="{failure}"}}', count) for state, failure, count in rows]
+    states = db.session.execute(select(Connection.state, func.count()).group_by(Connection.state))
+    due = db.session.scalar(select(func.min(Connection.next_run_at)).where(Connection.next_run_at <= now))
+    locked = db.session.scalar(select(func.count()).where(Connection.locked_until > now))
+    new, known, amended, problems = db.session.execute(
+        select(
+            *(func.coalesce(func.sum(getattr(ImportBatch, key)), 0) for key in ("new", "known", "amended", "problems"))
+        )
+    ).one()
+    imported = {"new": new, "known": known, "amended": amended, "problem": problems}
+    return [
+        ("stonks_sync_runs", "gauge", "Sync runs kept, by state and failure.", runs),
+        (
+            "stonks_connections",
+            "gauge",
+            "Connections by state.",
+            [(f'{{state="{state}"}}', count) for state, count in states],
+        ),
+        ("stonks_connections_locked_out", "gauge", "Connections that wait for a lockout to end.", [("", locked or 0)]),
+        (
+            "stonks_oldest_due_seconds",
+            "gauge",
+            "How long the oldest due connection has been waiting for its run.",
+            [("", int((now - due).total_seconds()) if due else 0)],
+        ),
+        (
+            "stonks_import_rows",
+            "gauge",
+            "Rows let in, by outcome.",
+            [(f'{{outcome="{k}"}}', n) for k, n in imported.items()],
+        ),
+        (
+            "stonks_queue_depth",
+            "gauge",
+            "Wake-up calls that no worker has taken yet; -1 while Redis is away.",
+            [("", _depth())],
+        ),
+    ]
+
+
+def _depth() -> int:
+    try:
+        return services().redis.llen(f"rq:queue:{QUEUE_NAME}")
+    except RedisError:
+        return -1
+
+
+def _asked(check: Callable[[], str]) -> str:
+    """The answer, or why there is none: by the kind of error only, since messages may hold addresses with passwords."""
+    try:
+        return check()
+    except (SQLAlchemyError, RedisError) as error:
+        return f"does not answer ({type(error).__name__})"
+
+
+def _database() -> str:
+    db.session.execute(text("SELECT 1"))
+    return "ok"
+
+
+def _redis() -> str:
+    services().redis.ping()
+    return "ok"
+
+
+def _alive(role: str) -> str:
+    return "ok" if process.alive(services().redis, role) else f"no {role} has been alive lately"

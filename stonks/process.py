@@ -1,0 +1,54 @@
+"""What a long-running process does for itself: ends when its supervisor is gone, and says in Redis that it is alive.
+
+The queue's own list of workers is not asked: after a flushed Redis it is empty although workers live.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import time
+
+from redis import Redis, RedisError
+
+log = logging.getLogger(__name__)
+
+_BEAT_SECONDS = 5
+_ALIVE_SECONDS = 20
+
+
+def follow_parent() -> None:
+    """Ends this process (SIGTERM) when its parent dies; a thread, for systems without a parent-death signal."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="follow-parent", daemon=True).start()
+
+
+def keep_beating(redis: Redis, role: str) -> None:
+    """Says every few seconds, from a thread, that a process of `role` ("worker", "scheduler") is alive."""
+
+    def beat_for_ever() -> None:
+        while True:
+            try:
+                beat(redis, role)
+            except RedisError:
+                log.debug("no heartbeat: Redis is away")
+            time.sleep(_BEAT_SECONDS)
+
+    threading.Thread(target=beat_for_ever, name=f"{role}-heartbeat", daemon=True).start()
+
+
+def beat(redis: Redis, role: str) -> None:
+    redis.set(f"stonks:alive:{role}:{os.uname().nodename}:{os.getpid()}", "1", ex=_ALIVE_SECONDS)
+
+
+def alive(redis: Redis, role: str) -> int:
+    """How many processes of `role` were alive in the last seconds. Raises RedisError."""
+    return sum(1 for _ in redis.scan_iter(f"stonks:alive:{role}:*", count=500))

@@ -1,0 +1,50 @@
+"""The web process: waitress on the socket that the supervisor opened. `python -m stonks.serve FD`."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+from types import FrameType
+from typing import Any
+
+import waitress
+
+from stonks import logs, process
+from stonks.config import Settings, settings_or_exit
+from stonks.factory import create_app
+
+
+def main(descriptor: int) -> None:
+    settings = settings_or_exit()
+    logs.configure(settings.json_logs)
+    process.follow_parent()
+    signal.signal(signal.SIGTERM, _leave)
+    listener = socket.socket(fileno=descriptor)
+    waitress.serve(
+        create_app(settings),
+        sockets=[listener],
+        threads=8,
+        ident=None,
+        **_proxy(settings),
+        max_request_body_size=settings.max_upload_bytes + 2 * 1024 * 1024,
+    )
+
+
+def _proxy(settings: Settings) -> dict[str, Any]:
+    """One on this machine is believed by the app itself (web/security.py); one elsewhere has to be named."""
+    if settings.trusted_proxy is None:
+        return {}
+    return {
+        "trusted_proxy": settings.trusted_proxy,
+        "trusted_proxy_headers": {"x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"},
+        "clear_untrusted_proxy_headers": True,
+    }
+
+
+def _leave(_signal: int, _frame: FrameType | None) -> None:
+    raise SystemExit(0)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
