@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
@@ -51,6 +52,18 @@ def portfolio_page(portfolio_id: int) -> PortfolioPage:
     now = services().clock()
     connection = connecting.view(portfolio.id)
     return PortfolioPage(portfolio, _chip(connection, now), tuple(_banners(portfolio, connection, now)[:MOST_BANNERS]))
+
+
+@dataclass(frozen=True, slots=True)
+class PortfolioSummary:
+    portfolio: Portfolio
+    chip: Chip
+
+
+def summaries(mine: Sequence[Portfolio]) -> list[PortfolioSummary]:
+    """For the list of portfolios."""
+    now = services().clock()
+    return [PortfolioSummary(portfolio, _chip(connecting.view(portfolio.id), now)) for portfolio in mine]
 
 
 def reminder_cookie(portfolio_id: int) -> str:
