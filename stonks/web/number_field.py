@@ -1,0 +1,50 @@
+"""A form field for exact numbers, as people type them: 1500.55, 1 500,55, −3. What could mean two numbers is asked about."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Any
+
+from wtforms import StringField, ValidationError
+
+_SPACES = dict.fromkeys(map(ord, " \u00a0\u2009\u202f'’"), None)
+_MINUSES = str.maketrans("\u2212\u2013", "--")
+
+
+def parse_number(text: str) -> Decimal:
+    """Raises ValueError with a sentence for the person who typed it."""
+    typed = text.translate(_SPACES).translate(_MINUSES)
+    if re.fullmatch(r"[+-]?\d{1,3},\d{3}", typed):
+        raise ValueError(f"{text.strip()} could mean two numbers. Write it without the comma, like 1500 or 1.5.")
+    if re.fullmatch(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?", typed):
+        typed = typed.replace(",", "")
+    elif re.fullmatch(r"[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+", typed):
+        typed = typed.replace(".", "").replace(",", ".")
+    if len(typed) > 40 or not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)", typed):
+        raise ValueError("Enter a number, like 1500.55.")
+    return Decimal(typed)
+
+
+class NumberField(StringField):
+    """`data` is a Decimal, or None when left empty."""
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        self.data = None
+        text = str(valuelist[0]).strip() if valuelist else ""
+        if text:
+            try:
+                self.data = parse_number(text)
+            except ValueError as refusal:
+                raise ValueError(str(refusal)) from None
+
+    def _value(self) -> str:
+        if self.raw_data:
+            return str(self.raw_data[0])
+        return format(self.data, "f") if isinstance(self.data, Decimal) else ""
+
+
+def positive(form: Any, field: NumberField) -> None:
+    """A validator: more than nothing, when given."""
+    if field.data is not None and field.data <= 0:
+        raise ValidationError("Enter a number above zero; the type says which way it goes.")

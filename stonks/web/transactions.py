@@ -1,0 +1,160 @@
+"""A portfolio's transactions: the filtered, paged table, and adding, editing and deleting by hand."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user, login_required
+from flask_wtf import FlaskForm
+from wtforms import DateField, SelectField, StringField
+from wtforms.validators import DataRequired, Length, Optional
+
+from stonks.ledger import entries, exporting, manual, portfolios
+from stonks.ledger.entries import EntryFilter
+from stonks.ledger.manual import ManualEntry
+from stonks.ledger.tables import Entry
+from stonks.services import services
+from stonks.web import htmx
+from stonks.web.errors import beside
+from stonks.web.filters import ORIGIN_WORDS, TYPE_WORDS
+from stonks.web.number_field import NumberField, positive
+from stonks.web.pages import PortfolioPage, portfolio_page
+
+blueprint = Blueprint("transactions", __name__, url_prefix="/portfolios/<int:portfolio_id>/transactions")
+blueprint.add_app_template_filter(entries.net_amount, "net_amount")
+
+BY_HAND = (
+    "BUY", "SELL", "DIVIDEND", "PAYMENT_IN_LIEU", "WITHHOLDING_TAX", "INTEREST", "FEE",
+    "DEPOSIT", "WITHDRAWAL", "OTHER", "TRANSFER_IN", "TRANSFER_OUT",
+)  # fmt: skip
+
+
+class FilterForm(FlaskForm):
+    class Meta:
+        csrf = False
+
+    symbol = StringField("Symbol")
+    type = SelectField("Type", choices=[("", "All types"), *TYPE_WORDS.items()], validate_choice=False)
+    first = DateField("From", [Optional()])
+    last = DateField("To", [Optional()])
+    origin = SelectField("Origin", choices=[("", "All origins"), *ORIGIN_WORDS.items()], validate_choice=False)
+
+    def wanted(self) -> EntryFilter:
+        return EntryFilter(
+            symbol=(self.symbol.data or "").strip() or None,
+            type=self.type.data if self.type.data in TYPE_WORDS else None,
+            first=self.first.data,
+            last=self.last.data,
+            origin=self.origin.data if self.origin.data in ORIGIN_WORDS else None,
+        )
+
+
+class EntryForm(FlaskForm):
+    type = SelectField("Type", choices=[(code, TYPE_WORDS[code]) for code in BY_HAND])
+    entry_date = DateField("Date", [DataRequired("Enter the date it happened.")])
+    symbol = StringField("Symbol", [Length(max=64)])
+    isin = StringField("ISIN", [Length(max=20)])
+    quantity = NumberField("Quantity", [positive])
+    price = NumberField("Price", [positive])
+    commission = NumberField("Commission")
+    amount = NumberField("Amount")
+    currency = StringField("Currency", [DataRequired("Say in which currency, like USD.")])
+    description = StringField("Note", [Length(max=500)])
+
+    def entered(self) -> ManualEntry:
+        return ManualEntry(
+            type=self.type.data,
+            entry_date=self.entry_date.data,
+            symbol=(self.symbol.data or "").strip() or None,
+            isin=(self.isin.data or "").strip().upper() or None,
+            quantity=self.quantity.data,
+            price=self.price.data,
+            amount=self.amount.data,
+            commission=-self.commission.data if self.commission.data else None,
+            currency=(self.currency.data or "").strip().upper(),
+            description=(self.description.data or "").strip() or None,
+        )
+
+
+@blueprint.get("")
+@login_required
+def index(portfolio_id: int) -> ResponseReturnValue:
+    page = portfolio_page(portfolio_id)
+    filters = FilterForm(request.args)
+    filters.validate()
+    wanted = filters.wanted()
+    found = entries.page(portfolio_id, wanted, after=request.args.get("after"), before=request.args.get("before"))
+    return htmx.render(
+        "transactions/index.html",
+        "transactions/_entries.html",
+        422 if filters.errors else 200,
+        page=page,
+        filters=filters,
+        filtered=wanted != EntryFilter(),
+        found=found,
+        symbols=entries.symbols(portfolio_id),
+        address_with=lambda **cursor: _address_with(portfolio_id, **cursor),
+    )
+
+
+@blueprint.route("/new", methods=["GET", "POST"])
+@login_required
+def new(portfolio_id: int) -> ResponseReturnValue:
+    page = portfolio_page(portfolio_id)
+    today = services().clock().date()
+    form = EntryForm(data={"entry_date": today, "currency": page.portfolio.base_currency})
+    if form.validate_on_submit():
+        with beside(form):
+            manual.add(portfolio_id, form.entered(), services().clock())
+            return redirect(url_for("transactions.index", portfolio_id=portfolio_id), 303)
+    return _form_page(page, form, None)
+
+
+@blueprint.route("/<int:entry_id>/edit", methods=["GET", "POST"])
+@login_required
+def edit(portfolio_id: int, entry_id: int) -> ResponseReturnValue:
+    page = portfolio_page(portfolio_id)
+    entry = entries.get(portfolio_id, entry_id)
+    form = EntryForm(data=_as_typed(entry))
+    if entry.type not in BY_HAND:
+        form.type.choices = [(entry.type, TYPE_WORDS.get(entry.type, entry.type))]
+    if form.validate_on_submit():
+        with beside(form):
+            manual.edit(portfolio_id, entry_id, form.entered(), services().clock())
+            return redirect(url_for("transactions.index", portfolio_id=portfolio_id), 303)
+    return _form_page(page, form, entry)
+
+
+@blueprint.post("/<int:entry_id>/delete")
+@login_required
+def delete(portfolio_id: int, entry_id: int) -> ResponseReturnValue:
+    portfolios.get(current_user.id, portfolio_id)
+    manual.remove(portfolio_id, entry_id, services().clock())
+    return redirect(url_for("transactions.index", portfolio_id=portfolio_id), 303)
+
+
+@blueprint.get("/export.csv")
+@login_required
+def export(portfolio_id: int) -> ResponseReturnValue:
+    portfolio = portfolios.get(current_user.id, portfolio_id)
+    response = Response("".join(exporting.export_csv(portfolio.id)), mimetype="text/csv")
+    today = services().clock().date().isoformat()
+    response.headers.set("Content-Disposition", "attachment", filename=f"stonksfolio-{portfolio.id}-{today}.csv")
+    return response
+
+
+def _form_page(page: PortfolioPage, form: EntryForm, entry: Entry | None) -> ResponseReturnValue:
+    rendered = render_template("transactions/form.html", page=page, form=form, entry=entry)
+    return rendered, 422 if form.is_submitted() else 200
+
+
+def _as_typed(entry: Entry) -> dict[str, object]:
+    fields = ("type", "entry_date", "symbol", "isin", "quantity", "price", "amount", "currency", "description")
+    commission = None if entry.commission is None else -entry.commission
+    return {name: getattr(entry, name) for name in fields} | {"commission": commission}
+
+
+def _address_with(portfolio_id: int, **cursor: str) -> str:
+    """This page's address with its filters and another cursor."""
+    kept = {name: value for name, value in request.args.items() if value and name not in ("after", "before")}
+    return url_for("transactions.index", portfolio_id=portfolio_id, **kept, **cursor)
