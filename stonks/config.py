@@ -67,7 +67,7 @@ class Settings:
 
 
 def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
-    """Settings from `environ` (the process's by default); makes the data folder and missing keys. Raises ConfigError."""
+    """Settings from `environ` (the process's by default); makes data folder and keys. Raises ConfigError."""
     env = os.environ if environ is None else environ
     data = Path(env.get("STONKS_DATA") or ROOT / "instance").absolute()
     try:

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 
 from flask import Flask
 from flask_migrate import Migrate
 from redis import Redis
 
 from stonks import db as database
-from stonks import web
+from stonks import logs, web
 from stonks.accounts import tables as _accounts_tables  # noqa: F401  (each table module registers its tables)
 from stonks.brokers.registry import brokers
-from stonks.config import Settings, read_settings
+from stonks.config import ROOT, Settings, settings_or_exit
 from stonks.crypto import Vault
 from stonks.ledger import tables as _ledger_tables  # noqa: F401
 from stonks.queue import JobQueue
 from stonks.services import Services
 from stonks.sync import tables as _sync_tables  # noqa: F401
-
-ROOT = Path(__file__).parent.parent
 
 
 def utc_now() -> datetime:
@@ -30,7 +27,7 @@ def utc_now() -> datetime:
 
 def create_app(settings: Settings | None = None, clock: Callable[[], datetime] = utc_now) -> Flask:
     """The wired app. Opens no connection: Redis and the database are reached on first use."""
-    settings = settings or read_settings()
+    settings = settings or settings_or_exit()
     app = Flask("stonks", template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static"))
     app.config.update(
         SECRET_KEY=settings.secret_key,
@@ -49,5 +46,6 @@ def create_app(settings: Settings | None = None, clock: Callable[[], datetime] =
     )
     database.init_app(app)
     Migrate(app, database.db, directory=str(ROOT / "migrations"), render_as_batch=True)
+    logs.init_app(app)
     web.init_app(app)
     return app
