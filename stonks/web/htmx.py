@@ -12,7 +12,7 @@ def wants_fragment() -> bool:
     return request.headers.get("HX-Request") == "true" and "HX-History-Restore-Request" not in request.headers
 
 
-def render(page: str, fragment: str, code: int = 200, **values: Any) -> Response:
+def render(page: str, fragment: str, /, code: int = 200, **values: Any) -> Response:
     """`fragment` for htmx, else `page`, which includes the same file. Use code 422 for a form with errors."""
     response = make_response(render_template(fragment if wants_fragment() else page, **values), code)
     response.vary.add("HX-Request")
