@@ -1,0 +1,236 @@
+"""A portfolio's settings page: connecting a broker, testing that, how the connection is, syncing now."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from zlib import crc32
+
+from flask import Blueprint, Response, abort, make_response, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import login_required
+
+from stonks.brokers.contract import Broker
+from stonks.core.errors import StonksError
+from stonks.services import services
+from stonks.sync import connecting
+from stonks.sync.connecting import ConnectionView, RunView
+from stonks.web import htmx
+from stonks.web.connect_form import ConnectForm, from_connection, from_request
+from stonks.web.pages import portfolio_page
+from stonks.web.security import limiter, per_user
+
+blueprint = Blueprint("connections", __name__, url_prefix="/portfolios/<int:portfolio_id>")
+
+RUNS_SHOWN = 10
+TESTED = "tested"  # in the session: what was typed beside a token, for the page that shows the test's result
+
+
+@blueprint.get("/settings")
+@login_required
+def settings(portfolio_id: int) -> ResponseReturnValue:
+    page = portfolio_page(portfolio_id)
+    view = connecting.view(portfolio_id)
+    form = from_connection(_broker_asked_for(request.args.get("broker"), view), view)
+    run_id = request.args.get("test", type=int)
+    run = connecting.test_view(portfolio_id, run_id) if run_id else None
+    if run:
+        _recall(form, portfolio_id, run_id)
+    return _settings_page(page, view, form, run=run)
+
+
+@blueprint.post("/settings/save")
+@login_required
+def save(portfolio_id: int) -> ResponseReturnValue:
+    page = portfolio_page(portfolio_id)
+    form = from_request(_broker_asked_for(request.form.get("broker"), None), request.form)
+    with form.beside_fields():
+        connecting.save(
+            portfolio_id,
+            form.broker.code,
+            form.credentials,
+            only_currency=form.only_currency or None,
+            token_expires_on=form.expiry,
+            day_first=form.day_first,
+            now=services().clock(),
+        )
+        return htmx.go_to(url_for("connections.settings", portfolio_id=portfolio_id))
+    view = connecting.view(portfolio_id)
+    return _settings_page(page, view, form.shown_again(view), status=422)
+
+
+@blueprint.post("/settings/test")
+@login_required
+@limiter.limit("8 per minute; 60 per hour", key_func=per_user)
+def test(portfolio_id: int) -> ResponseReturnValue:
+    """Starts a test and shows it under way; the form stays as it is, except without JavaScript, where the page loads
+    anew and a typed token must be pasted again."""
+    page = portfolio_page(portfolio_id)
+    form = from_request(_broker_asked_for(request.form.get("broker"), None), request.form)
+    with form.beside_fields():
+        run_id = connecting.start_test(
+            portfolio_id,
+            form.broker.code,
+            form.credentials,
+            only_currency=form.only_currency or None,
+            day_first=form.day_first,
+            now=services().clock(),
+        )
+        if htmx.wants_fragment():
+            return _test_fragment(portfolio_id, connecting.test_view(portfolio_id, run_id))
+        _remember(form, portfolio_id, run_id)
+        return htmx.go_to(
+            url_for("connections.settings", portfolio_id=portfolio_id, test=run_id, _anchor="connection-test")
+        )
+    if htmx.wants_fragment():
+        return _varying(render_template("connection/_refused.html", form=form), 422)
+    view = connecting.view(portfolio_id)
+    return _settings_page(page, view, form.shown_again(view), status=422)
+
+
+@blueprint.get("/settings/test/<int:run_id>")
+@login_required
+def test_status(portfolio_id: int, run_id: int) -> ResponseReturnValue:
+    portfolio_page(portfolio_id)
+    return _test_fragment(portfolio_id, connecting.test_view(portfolio_id, run_id))
+
+
+@blueprint.post("/sync")
+@login_required
+@limiter.limit("8 per minute; 60 per hour", key_func=per_user)
+def sync_now(portfolio_id: int) -> ResponseReturnValue:
+    portfolio_page(portfolio_id)
+    refusal = ""
+    try:
+        connecting.sync_now(portfolio_id, services().clock())
+    except StonksError as error:  # shown where the button is, with the state that explains it
+        refusal = str(error)
+    if htmx.wants_fragment() or refusal:
+        return _status(portfolio_id, refusal)
+    return htmx.go_to(url_for("connections.settings", portfolio_id=portfolio_id))
+
+
+@blueprint.get("/status")
+@login_required
+def status(portfolio_id: int) -> ResponseReturnValue:
+    return _status(portfolio_id)
+
+
+@blueprint.app_template_filter()
+def duration(span: timedelta) -> str:
+    """How long a run took: 6 s, 1 min 20 s, 2 h 5 min."""
+    seconds = max(1, round(span.total_seconds()))
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes, seconds = divmod(seconds, 60)
+    if minutes < 60:
+        return f"{minutes} min {seconds} s" if seconds else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def marker(run: RunView | None) -> str:
+    """Changes when what the page says about a run changes: a poll that brings nothing new is answered with 204, so
+    that nothing flickers and a screen reader hears each step once."""
+    return format(crc32(repr((run.id, run.state, run.waiting_for)).encode()), "x") if run else "none"
+
+
+def _status(portfolio_id: int, refusal: str = "") -> Response:
+    page = portfolio_page(portfolio_id)
+    view = connecting.view(portfolio_id)
+    if request.method == "GET" and htmx.wants_fragment() and request.args.get("seen") == marker(view.running if view else None):
+        return _varying("", 204)
+    if not htmx.wants_fragment():
+        return _settings_page(page, view, from_connection(_broker_asked_for(None, view), view), refusal=refusal, status=422 if refusal else 200)
+    return _varying(
+        render_template("connection/_status.html", page=page, **_status_values(portfolio_id, view), refusal=refusal, oob=True),
+        422 if refusal else 200,
+    )
+
+
+def _test_fragment(portfolio_id: int, run: RunView) -> Response:
+    if request.method == "GET" and not htmx.wants_fragment():
+        return htmx.go_to(
+            url_for("connections.settings", portfolio_id=portfolio_id, test=run.id, _anchor="connection-test")
+        )
+    if request.args.get("seen") == marker(run):
+        return _varying("", 204)
+    return _varying(render_template("connection/_test.html", portfolio_id=portfolio_id, run=run, marker=marker(run)), 200)
+
+
+def _settings_page(
+    page: object,
+    view: ConnectionView | None,
+    form: ConnectForm,
+    *,
+    run: RunView | None = None,
+    refusal: str = "",
+    status: int = 200,
+) -> Response:
+    portfolio_id = page.portfolio.id  # type: ignore[attr-defined]
+    runs = connecting.runs(portfolio_id, RUNS_SHOWN)
+    return _varying(
+        render_template(
+            "connection/settings.html",
+            page=page,
+            form=form,
+            brokers=services().brokers,
+            run=run,
+            test_marker=marker(run),
+            asks_date_order=bool(form.date_order) or _guessed_dates(run) or any(map(_guessed_dates, runs[:1])),
+            portfolio_id=portfolio_id,
+            refusal=refusal,
+            **_status_values(portfolio_id, view),
+        ),
+        status,
+    )
+
+
+def _status_values(portfolio_id: int, view: ConnectionView | None) -> dict[str, object]:
+    broker = services().brokers.get(view.broker) if view else None
+    runs = [run for run in connecting.runs(portfolio_id, RUNS_SHOWN) if run.reason != "test"]
+    return {
+        "connection": view,
+        "broker": broker,
+        "runs": runs,
+        "status_marker": marker(view.running if view else None),
+    }
+
+
+def _guessed_dates(run: RunView | None) -> bool:
+    return bool(run and run.result and run.result.get("date_order_is_guess"))
+
+
+def _broker_asked_for(code: str | None, view: ConnectionView | None) -> Broker:
+    brokers = services().brokers
+    code = code or (view.broker if view and view.broker in brokers else next(iter(brokers), ""))
+    if code not in brokers:
+        abort(404)
+    return brokers[code]
+
+
+def _remember(form: ConnectForm, portfolio_id: int, run_id: int) -> None:
+    public = {one.name: form.credentials.get(one.name, "") for one in form.broker.fields if not one.secret}
+    session[TESTED] = {
+        "portfolio": portfolio_id,
+        "run": run_id,
+        "fields": public,
+        "only_currency": form.only_currency,
+        "token_expires_on": form.token_expires_on,
+        "date_order": form.date_order,
+    }
+
+
+def _recall(form: ConnectForm, portfolio_id: int, run_id: int | None) -> None:
+    kept = session.get(TESTED)
+    if not kept or (kept["portfolio"], kept["run"]) != (portfolio_id, run_id):
+        return
+    form.credentials.update((name, text) for name, text in kept["fields"].items() if name in form.credentials)
+    form.only_currency = kept["only_currency"]
+    form.token_expires_on = kept["token_expires_on"]
+    form.date_order = kept["date_order"]
+
+
+def _varying(body: str, code: int) -> Response:
+    response = make_response(body, code)
+    response.vary.add("HX-Request")
+    return response

@@ -1,0 +1,79 @@
+"""Reading what the last imports brought, and pruning it. Everything here counts already; review approves nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from flask import Blueprint, Response, make_response, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import login_required
+
+from stonks.ledger import entries, review
+from stonks.services import services
+from stonks.web import htmx
+from stonks.web.pages import PortfolioPage, portfolio_page
+
+blueprint = Blueprint("reviews", __name__, url_prefix="/portfolios/<int:portfolio_id>/review")
+
+
+@blueprint.get("")
+@login_required
+def show(portfolio_id: int) -> ResponseReturnValue:
+    page = _without_its_own_banner(portfolio_page(portfolio_id))
+    return _varying(
+        render_template("review/page.html", page=page, portfolio_id=portfolio_id, pending=review.pending(portfolio_id))
+    )
+
+
+@blueprint.post("/done")
+@login_required
+def done(portfolio_id: int) -> ResponseReturnValue:
+    """Acknowledges what the page showed, and not what came in while it was being read."""
+    portfolio_page(portfolio_id)
+    up_to = request.form.get("up_to", type=int)
+    if up_to is not None:
+        review.acknowledge(portfolio_id, services().clock(), up_to)
+    return htmx.go_to(url_for("overview.show", portfolio_id=portfolio_id))
+
+
+@blueprint.post("/<int:entry_id>/discard")
+@login_required
+def discard(portfolio_id: int, entry_id: int) -> ResponseReturnValue:
+    portfolio_page(portfolio_id)
+    review.discard(portfolio_id, entry_id, services().clock())
+    return _after_row(portfolio_id, "review/_discarded.html", entry_id)
+
+
+@blueprint.post("/<int:entry_id>/restore")
+@login_required
+def restore(portfolio_id: int, entry_id: int) -> ResponseReturnValue:
+    portfolio_page(portfolio_id)
+    review.restore(portfolio_id, entry_id)
+    return _after_row(portfolio_id, "review/_entry.html", entry_id)
+
+
+@blueprint.post("/problems/<int:problem_id>/ignore")
+@login_required
+def ignore(portfolio_id: int, problem_id: int) -> ResponseReturnValue:
+    portfolio_page(portfolio_id)
+    review.ignore_problem(portfolio_id, problem_id, services().clock())
+    return _varying("") if htmx.wants_fragment() else htmx.go_to(url_for("reviews.show", portfolio_id=portfolio_id))
+
+
+def _after_row(portfolio_id: int, fragment: str, entry_id: int) -> Response:
+    """For htmx what stands in the row's place now, else the page again."""
+    if not htmx.wants_fragment():
+        return htmx.go_to(url_for("reviews.show", portfolio_id=portfolio_id))
+    entry = entries.get(portfolio_id, entry_id)
+    return _varying(render_template(fragment, entry=entry, portfolio_id=portfolio_id))
+
+
+def _without_its_own_banner(page: PortfolioPage) -> PortfolioPage:
+    """The banner that leads here has nothing to say here."""
+    return replace(page, banners=tuple(banner for banner in page.banners if banner.address != request.path))
+
+
+def _varying(body: str) -> Response:
+    response = make_response(body)
+    response.vary.add("HX-Request")
+    return response
