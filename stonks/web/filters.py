@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from stonks.services import services
 
-THIN_SPACE = "\u202f"  # the narrow one that does not break a line
+THIN_SPACE = "\u2009"
 MINUS = "\u2212"
 NO_BREAK = "\u00a0"
 
