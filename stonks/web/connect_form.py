@@ -76,7 +76,10 @@ def from_connection(broker: Broker, view: ConnectionView | None) -> ConnectForm:
     if view is None or view.broker != broker.code:
         return ConnectForm(broker, {one.name: "" for one in broker.fields})
     masks = _masks(broker, view)
-    values = {one.name: masks.get(one.name, "") if one.secret else view.public_fields.get(one.name, "") for one in broker.fields}
+    values = {
+        one.name: masks.get(one.name, "") if one.secret else view.public_fields.get(one.name, "")
+        for one in broker.fields
+    }
     orders = {first: word for word, first in DATE_ORDERS.items()}
     return ConnectForm(
         broker,

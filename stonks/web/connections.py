@@ -16,7 +16,7 @@ from stonks.sync import connecting
 from stonks.sync.connecting import ConnectionView, RunView
 from stonks.web import htmx
 from stonks.web.connect_form import ConnectForm, from_connection, from_request
-from stonks.web.pages import portfolio_page
+from stonks.web.pages import PortfolioPage, portfolio_page
 from stonks.web.security import limiter, per_user
 
 blueprint = Blueprint("connections", __name__, url_prefix="/portfolios/<int:portfolio_id>")
@@ -137,14 +137,14 @@ def marker(run: RunView | None) -> str:
 def _status(portfolio_id: int, refusal: str = "") -> Response:
     page = portfolio_page(portfolio_id)
     view = connecting.view(portfolio_id)
-    if request.method == "GET" and htmx.wants_fragment() and request.args.get("seen") == marker(view.running if view else None):
-        return _varying("", 204)
+    code = 422 if refusal else 200
     if not htmx.wants_fragment():
-        return _settings_page(page, view, from_connection(_broker_asked_for(None, view), view), refusal=refusal, status=422 if refusal else 200)
-    return _varying(
-        render_template("connection/_status.html", page=page, **_status_values(portfolio_id, view), refusal=refusal, oob=True),
-        422 if refusal else 200,
-    )
+        form = from_connection(_broker_asked_for(None, view), view)
+        return _settings_page(page, view, form, refusal=refusal, status=code)
+    values = _status_values(portfolio_id, view)
+    if request.method == "GET" and request.args.get("seen") == values["status_marker"]:
+        return _varying("", 204)
+    return _varying(render_template("connection/_status.html", page=page, **values, refusal=refusal, oob=True), code)
 
 
 def _test_fragment(portfolio_id: int, run: RunView) -> Response:
@@ -154,11 +154,12 @@ def _test_fragment(portfolio_id: int, run: RunView) -> Response:
         )
     if request.args.get("seen") == marker(run):
         return _varying("", 204)
-    return _varying(render_template("connection/_test.html", portfolio_id=portfolio_id, run=run, marker=marker(run)), 200)
+    body = render_template("connection/_test.html", portfolio_id=portfolio_id, run=run, marker=marker(run))
+    return _varying(body, 200)
 
 
 def _settings_page(
-    page: object,
+    page: PortfolioPage,
     view: ConnectionView | None,
     form: ConnectForm,
     *,
@@ -166,7 +167,7 @@ def _settings_page(
     refusal: str = "",
     status: int = 200,
 ) -> Response:
-    portfolio_id = page.portfolio.id  # type: ignore[attr-defined]
+    portfolio_id = page.portfolio.id
     runs = connecting.runs(portfolio_id, RUNS_SHOWN)
     return _varying(
         render_template(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import cycle
 
 from flask import Blueprint, abort, render_template
 from flask.typing import ResponseReturnValue
@@ -26,4 +27,7 @@ def broker(slug: str) -> ResponseReturnValue:
 @blueprint.app_template_filter()
 def starred(text: str) -> Markup:
     """A guide's text with its *strong* spans."""
-    return Markup(_STARRED.sub(r"<strong>\1</strong>", str(escape(text))))
+    return Markup("").join(
+        Markup("<strong>{}</strong>").format(part) if strong else escape(part)
+        for part, strong in zip(_STARRED.split(text), cycle((False, True)), strict=False)
+    )
