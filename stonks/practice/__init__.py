@@ -1,0 +1,1 @@
+"""A loopback Flex Web Service: the demo's broker and the tests' broker."""
