@@ -15,12 +15,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from flask import Flask
+from flask import Flask, g
 from flask.testing import FlaskClient
 
 from stonks.config import Settings, read_settings
 from stonks.db import db
 from stonks.factory import create_app
+from stonks.web.security import limiter
 from tests import servers
 from tests.needs import missing
 
@@ -54,9 +55,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def settings(tmp_path: Path, redis_url: str) -> Settings:
-    return read_settings(
-        {"STONKS_DATA": str(tmp_path / "data"), "REDIS_URL": redis_url, "STONKS_POLL_SECONDS": "0"}
-    )
+    return read_settings({"STONKS_DATA": str(tmp_path / "data"), "REDIS_URL": redis_url, "STONKS_POLL_SECONDS": "0"})
 
 
 @pytest.fixture
@@ -120,9 +119,17 @@ def pg_app(settings: Settings, clock: Clock, pg_url: str) -> Iterator[Flask]:
 
 
 def _running(app: Flask) -> Iterator[Flask]:
-    app.config.update(TESTING=True, WTF_CSRF_ENABLED=False, RATELIMIT_ENABLED=False)
+    app.config.update(TESTING=True, WTF_CSRF_ENABLED=False)
+    limiter.enabled = False  # put back below: an app made while it is off never asks it
+
+    # The context below outlives requests, and with it `g`: without this the second request's user would be the first's.
+    @app.teardown_request
+    def forget_who_asked(_error: BaseException | None) -> None:
+        g.pop("_login_user", None)
+
     with app.app_context():
         db.create_all()
         yield app
         db.session.remove()
         db.engine.dispose()
+    limiter.enabled = True

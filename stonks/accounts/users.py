@@ -29,8 +29,8 @@ def get(user_id: int) -> User | None:
 
 
 def create(email: str, password: str, now: datetime, *, only_as_first: bool = False) -> User:
-    """A new account. Raises InvalidInput for `email` or `password`. `only_as_first` refuses when an account exists, also
-    when two first visits happen at once."""
+    """A new account. Raises InvalidInput for `email` or `password`. `only_as_first` refuses when an account exists,
+    also when two first visits happen at once."""
     email = _checked_email(email)
     password_hash = _hasher.hash(_checked_password(password))
     with transaction():
@@ -79,8 +79,9 @@ def _matches(password_hash: str, password: str) -> bool:
 
 def _checked_email(email: str) -> str:
     email = email.strip().lower()
-    name, at, domain = email.rpartition("@")
-    if not name or not at or "." not in domain.strip(".") and domain != "localhost" or any(c.isspace() for c in email):
+    name, _, domain = email.rpartition("@")
+    looks_right = name and ("." in domain.strip(".") or domain == "localhost") and len(email.split()) == 1
+    if not looks_right:
         raise InvalidInput({"email": "Enter an e-mail address, like name@example.com."})
     if len(email) > 254:
         raise InvalidInput({"email": "An e-mail address has at most 254 characters."})

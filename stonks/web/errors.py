@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from flask import Flask, Response, current_app, request
+from flask import Flask, Response, current_app
 from flask_wtf import FlaskForm
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
@@ -27,7 +27,9 @@ WORDS = {
         "It is our mistake, not yours, and it has been logged. Your transactions are untouched. Try again in a moment.",
     ),
 }
-STALE_FORM = "The page was open for too long, or you signed out meanwhile. Nothing was changed. Reload it and try again."
+STALE_FORM = (
+    "You signed out meanwhile, or it was sent from elsewhere. Nothing was changed. Reload the page and try again."
+)
 
 
 @contextmanager
@@ -48,10 +50,10 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(CSRFError, _stale_form)
     app.register_error_handler(NotFound, _not_found)
     app.register_error_handler(StonksError, _refused)
-    app.register_error_handler(Exception, _unexpected)
 
 
 def _http(error: HTTPException) -> Response:
+    """Also what nobody expected: Flask logs it and hands it here as a 500."""
     status = error.code or 500
     if error.response is not None or status < 400:
         return error.get_response()  # type: ignore[return-value]  # a redirect, or an answer someone else made
@@ -76,15 +78,10 @@ def _not_found(error: NotFound) -> Response:
 
 def _refused(error: StonksError) -> Response:
     if isinstance(error, SecretUnreadable):
-        return _answer(422, "The saved token can’t be opened", "Its key was lost or changed. Paste the token again in Settings.")
+        return _answer(
+            422, "The saved token can’t be opened", "Its key was lost or changed. Paste the token again in Settings."
+        )
     return _answer(422, WORDS[422][0], str(error) or WORDS[422][1])
-
-
-def _unexpected(error: Exception) -> Response:
-    if current_app.testing and current_app.config.get("PROPAGATE_EXCEPTIONS") is not False:
-        raise error
-    current_app.logger.exception("%s %s failed", request.method, request.path)
-    return _answer(500, *WORDS[500])
 
 
 def _answer(status: int, title: str, remedy: str) -> Response:

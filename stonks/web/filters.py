@@ -15,10 +15,9 @@ MINUS = "\u2212"
 NO_BREAK = "\u00a0"
 
 # ISO 4217 minor units that are not two.
-MINOR_UNITS = {
-    **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"), 0),
-    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
-}  # fmt: skip
+WITHOUT_CENTS = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF"
+WITH_MILLS = "BHD IQD JOD KWD LYD OMR TND"
+MINOR_UNITS = dict.fromkeys(WITHOUT_CENTS.split(), 0) | dict.fromkeys(WITH_MILLS.split(), 3)
 
 TYPE_WORDS = {
     "BUY": "Buy",

@@ -1,4 +1,4 @@
-"""One page, two faces: the whole page for a plain request, its fragment for htmx. Both render the same template part."""
+"""One page, two faces: whole for a plain request, its fragment for htmx. Both render the same template part."""
 
 from __future__ import annotations
 

@@ -130,12 +130,16 @@ def _trouble(connection: ConnectionView, settings: str) -> list[Banner]:
         return []
     why = escape(connection.state_message or "")
     if connection.unreadable:
-        text = Markup("The key that sealed it was lost or changed. Your transactions are untouched; paste the token again.")
+        text = Markup(
+            "The key that sealed it was lost or changed. Your transactions are untouched; paste the token again."
+        )
         return [Banner("Connection", "danger", "The saved token can’t be opened.", text, "Paste the token", settings)]
     if connection.state == ConnectionState.AUTH_FAILED:
         return [Banner("Connection", "danger", "Auth failed.", why, "Fix the connection", settings)]
     if connection.state == ConnectionState.QUERY_REJECTED:
-        return [Banner("Connection", "danger", "Auth failed: the query was rejected.", why, "Fix the connection", settings)]
+        return [
+            Banner("Connection", "danger", "Auth failed: the query was rejected.", why, "Fix the connection", settings)
+        ]
     if connection.state == ConnectionState.LOCKED_OUT:
         until = filters.moment(connection.locked_until) if connection.locked_until else ""
         text = Markup("{} Nothing is asked until {}.").format(why, until) if until else why
@@ -144,10 +148,14 @@ def _trouble(connection: ConnectionView, settings: str) -> list[Banner]:
 
 
 def _news_strong(new: int, problems: int) -> str:
-    return filters.count(new, "new transaction") if new else filters.count(problems, "row")
+    if new:
+        return filters.count(new, "new transaction")
+    return filters.count(problems, "row") if problems else "Corrections"
 
 
 def _news_text(new: int, problems: int, when: Markup) -> Markup:
+    if not new and not problems:
+        return Markup("to known transactions were imported {}.").format(when)
     if not new:
         return Markup("of the import {} could not be read.").format(when)
     text = Markup("{} imported {}").format("was" if new == 1 else "were", when)

@@ -17,12 +17,32 @@ from stonks.web.pages import portfolio_page, reminder_cookie, summaries
 blueprint = Blueprint("portfolios", __name__)
 
 # Offered, not demanded: any three-letter code is taken.
-COMMON_CURRENCIES = ("USD", "EUR", "GBP", "CHF", "CAD", "AUD", "JPY", "SEK", "NOK", "DKK", "HKD", "SGD", "PLN", "CZK", "HUF")
+COMMON_CURRENCIES = (
+    "USD",
+    "EUR",
+    "GBP",
+    "CHF",
+    "CAD",
+    "AUD",
+    "JPY",
+    "SEK",
+    "NOK",
+    "DKK",
+    "HKD",
+    "SGD",
+    "PLN",
+    "CZK",
+    "HUF",
+)
 
 
 class PortfolioForm(FlaskForm):
-    name = StringField("Name", [DataRequired("Give it a name."), Length(max=100, message="Use at most 100 characters.")])
-    base_currency = StringField("Base currency", [DataRequired("Say which currency totals are shown in, like USD or EUR.")])
+    name = StringField(
+        "Name", [DataRequired("Give it a name."), Length(max=100, message="Use at most 100 characters.")]
+    )
+    base_currency = StringField(
+        "Base currency", [DataRequired("Say which currency totals are shown in, like USD or EUR.")]
+    )
 
 
 class DeleteForm(FlaskForm):
