@@ -12,7 +12,7 @@ from werkzeug.datastructures import FileStorage
 
 from stonks.brokers.contract import Broker
 from stonks.core.errors import InvalidInput, StatementUnreadable
-from stonks.ledger import exporting, importing
+from stonks.ledger import archive, exporting, importing
 from stonks.ledger.importing import ImportOutcome
 from stonks.services import services
 from stonks.sync import connecting
@@ -54,18 +54,20 @@ def upload(portfolio_id: int) -> ResponseReturnValue:
 def _let_in(portfolio_id: int, file: FileStorage, currency: str | None, day_first: bool | None) -> ImportOutcome:
     if currency and not (len(currency) == 3 and currency.isascii() and currency.isalpha()):
         raise InvalidInput({"only_currency": "A currency has three letters, like USD."})
-    source = cast(BinaryIO, file.stream)
+    source, now = cast(BinaryIO, file.stream), services().clock()
     sha1 = file_digest(source, "sha1").digest()  # type: ignore[arg-type]  # a stream is a binary file
     source.seek(0)
-    reading = exporting.open_upload(_broker_of(portfolio_id), source, currency=currency, day_first=day_first)
-    return importing.import_reading(
+    outcome = importing.import_reading(
         portfolio_id,
-        reading,
+        exporting.open_upload(_broker_of(portfolio_id), source, currency=currency, day_first=day_first),
         origin="upload",
-        now=services().clock(),
+        now=now,
         file_name=(file.filename or "")[-LONGEST_NAME:],
         statement_sha1=sha1,
     )
+    if outcome.batch_id is not None:
+        archive.mark_imported(archive.keep(portfolio_id, source, origin="upload", now=now), now)
+    return outcome
 
 
 def _broker_of(portfolio_id: int) -> Broker:

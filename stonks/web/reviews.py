@@ -9,19 +9,31 @@ from flask.typing import ResponseReturnValue
 from flask_login import login_required
 
 from stonks.ledger import entries, review
+from stonks.ledger.review import PendingReview
+from stonks.ledger.tables import Amendment, Entry
 from stonks.services import services
 from stonks.web import htmx
 from stonks.web.pages import PortfolioPage, portfolio_page
 
 blueprint = Blueprint("reviews", __name__, url_prefix="/portfolios/<int:portfolio_id>/review")
 
+MOST_CHANGES = 100
 
 @blueprint.get("")
 @login_required
 def show(portfolio_id: int) -> ResponseReturnValue:
     page = _without_its_own_banner(portfolio_page(portfolio_id))
+    pending = review.pending(portfolio_id)
     return _varying(
-        render_template("review/page.html", page=page, portfolio_id=portfolio_id, pending=review.pending(portfolio_id))
+        render_template(
+            "review/page.html",
+            page=page,
+            portfolio_id=portfolio_id,
+            pending=pending,
+            problems=[problem for part in pending.batches for problem in part.problems],
+            changes=_changes(portfolio_id, pending),
+            most_entries=review.MOST_ENTRIES,
+        )
     )
 
 
@@ -58,6 +70,12 @@ def ignore(portfolio_id: int, problem_id: int) -> ResponseReturnValue:
     portfolio_page(portfolio_id)
     review.ignore_problem(portfolio_id, problem_id, services().clock())
     return _varying("") if htmx.wants_fragment() else htmx.go_to(url_for("reviews.show", portfolio_id=portfolio_id))
+
+
+def _changes(portfolio_id: int, pending: PendingReview) -> list[tuple[Amendment, Entry]]:
+    """What later statements told otherwise, each with the entry that it is about."""
+    amendments = [amendment for part in pending.batches for amendment in part.amendments][:MOST_CHANGES]
+    return [(amendment, entries.get(portfolio_id, amendment.entry_id)) for amendment in amendments]
 
 
 def _after_row(portfolio_id: int, fragment: str, entry_id: int) -> Response:
