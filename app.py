@@ -8,6 +8,9 @@ if __name__ == "__main__":
 
     sys.exit(main(sys.argv[1:]))
 
+from stonks import cli, migrating
 from stonks.factory import create_app
 
 app = create_app()
+cli.init_app(app)
+migrating.init_app(app)

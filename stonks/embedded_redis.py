@@ -55,6 +55,7 @@ def command(settings: Settings) -> list[str]:
         *(str(find_server()), "--port", "0"),
         *("--unixsocket", str(socket), "--unixsocketperm", "700"),
         *("--dir", str(folder), "--appendonly", "yes", "--save", "", "--loglevel", "warning"),
+        *("--logfile", str(folder / "redis.log")),
     ]
 
 

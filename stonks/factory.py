@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from flask import Flask
-from flask_migrate import Migrate
 from redis import Redis
 
 from stonks import db as database
@@ -45,7 +44,6 @@ def create_app(settings: Settings | None = None, clock: Callable[[], datetime] =
         clock=clock,
     )
     database.init_app(app)
-    Migrate(app, database.db, directory=str(ROOT / "migrations"), render_as_batch=True)
     logs.init_app(app)
     web.init_app(app)
     return app

@@ -1,4 +1,4 @@
-"""The web process: waitress on the socket that the supervisor opened. `python -m stonks.serve FD`."""
+"""The web process, waitress: `python -m stonks.serve FD` on the socket that the supervisor opened, else on its own."""
 
 from __future__ import annotations
 
@@ -15,20 +15,25 @@ from stonks.config import Settings, settings_or_exit
 from stonks.factory import create_app
 
 
-def main(descriptor: int) -> None:
+def main(descriptor: int | None) -> None:
     settings = settings_or_exit()
     logs.configure(settings.json_logs)
-    process.follow_parent()
+    if descriptor is not None:
+        process.follow_parent()
     signal.signal(signal.SIGTERM, _leave)
-    listener = socket.socket(fileno=descriptor)
+    address = f"[{settings.host}]" if ":" in settings.host else settings.host
     waitress.serve(
         create_app(settings),
-        sockets=[listener],
+        **({"listen": f"{address}:{settings.port}"} if descriptor is None else {"sockets": [_inherited(descriptor)]}),
         threads=8,
         ident=None,
         **_proxy(settings),
         max_request_body_size=settings.max_upload_bytes + 2 * 1024 * 1024,
     )
+
+
+def _inherited(descriptor: int) -> socket.socket:
+    return socket.socket(fileno=descriptor)
 
 
 def _proxy(settings: Settings) -> dict[str, Any]:
@@ -47,4 +52,4 @@ def _leave(_signal: int, _frame: FrameType | None) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else None)

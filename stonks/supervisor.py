@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import fcntl
 import http.client
-import logging
 import os
 import signal
 import socket
@@ -22,10 +21,7 @@ from stonks.children import Child
 from stonks.config import ROOT, Settings, settings_or_exit
 from stonks.embedded_redis import RedisMissing
 
-log = logging.getLogger("stonks.supervisor")
-
 _LOOP_SECONDS = 0.05
-_PATIENCE_SECONDS = 15  # for all parts to be well, before saying that the web answers although something is not
 _ASK_TWICE_AFTER = 0.6  # a worker in mid-job ends on the second request only
 _KILL_AFTER = 1.2
 
@@ -112,21 +108,18 @@ class Supervisor:
             raise StartError(f"Could not {what}: see the lines above. Nothing was started.")
 
     def _watch(self) -> None:
-        ready, deadline = False, time.monotonic() + _PATIENCE_SECONDS
+        ready = False
         while not self._stopping:
             for child in self._children:
                 child.tend()
             if not ready:
-                status = _health(self._settings)
-                ready = status == 200 or (status is not None and time.monotonic() > deadline)
+                ready = _answers(self._settings)
                 if ready:
-                    self._say_ready(all_well=status == 200)
+                    self._say_ready()
             time.sleep(_LOOP_SECONDS)
 
-    def _say_ready(self, all_well: bool) -> None:
+    def _say_ready(self) -> None:
         host = _reachable(self._settings.host)
-        if not all_well:
-            log.warning("not everything is well yet: see /healthz")
         if self._practice:
             print(demo.how_to_sign_in())
         print(
@@ -196,14 +189,14 @@ def _listen(settings: Settings) -> socket.socket:
         ) from None
 
 
-def _health(settings: Settings) -> int | None:
-    """What /healthz answers; None while nothing does."""
+def _answers(settings: Settings) -> bool:
+    """Whether the web serves yet (its socket, opened here, accepts from the start)."""
     connection = http.client.HTTPConnection(_reachable(settings.host), settings.port, timeout=0.5)
     try:
         connection.request("GET", "/healthz")
-        return connection.getresponse().status
+        return connection.getresponse().status > 0
     except (OSError, http.client.HTTPException):
-        return None
+        return False
     finally:
         connection.close()
 

@@ -13,14 +13,16 @@ from sqlalchemy import inspect
 from stonks.config import Settings
 from stonks.db import Base, db
 from stonks.factory import create_app
-from stonks.migrating import upgrade
+from stonks.migrating import init_app, upgrade
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def empty_app(request: pytest.FixtureRequest, settings: Settings) -> Flask:
     if request.param == "postgresql":
         settings = replace(settings, database_url=request.getfixturevalue("pg_url"))
-    return create_app(settings)
+    app = create_app(settings)
+    init_app(app)
+    return app
 
 
 def test_migrations_and_models_agree(empty_app: Flask) -> None:

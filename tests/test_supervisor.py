@@ -1,0 +1,164 @@
+"""`python app.py`, for real: everything starts, what dies comes back, one signal ends all of it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from stonks.config import ROOT
+
+PARTS = ("redis", "web", "worker-1", "scheduler")
+
+
+class Running:
+    """The product on a data folder and port of its own."""
+
+    def __init__(self, data: Path, port: int, *arguments: str, **environment: str) -> None:
+        self.data, self.port = data, port
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("STONKS_", "DATABASE_URL", "REDIS_URL"))}
+        own = {"STONKS_DATA": str(data), "STONKS_PORT": str(port), "STONKS_TICK_SECONDS": "1"}
+        data.parent.mkdir(parents=True, exist_ok=True)
+        self.output = data.parent / f"{data.name}-{port}.log"
+        self.process = subprocess.Popen(
+            [sys.executable, str(ROOT / "app.py"), *arguments],
+            env={**kept, **own, **environment},
+            stdout=self.output.open("wb"),
+            stderr=subprocess.STDOUT,
+        )
+
+    def wait_until_ready(self) -> None:
+        self.wait(lambda: b"Stonksfolio is ready at" in self.output.read_bytes(), 60)
+
+    def wait_until_well(self) -> None:
+        self.wait(lambda: self.health()[0] == 200, 60)
+
+    def wait(self, condition: Callable[[], bool], seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert self.process.poll() is None, self.output.read_text()
+            assert time.monotonic() < deadline, self.output.read_text()
+            time.sleep(0.05)
+
+    def health(self) -> tuple[int, dict[str, str]]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.request("GET", "/healthz")
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read())
+        finally:
+            connection.close()
+
+    def pid(self, part: str) -> int:
+        try:
+            return int((self.data / "run" / f"{part}.pid").read_text())
+        except (FileNotFoundError, ValueError):
+            return 0
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def lives(pid: int) -> bool:
+    try:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+
+
+@contextmanager
+def product(data: Path, *arguments: str, **environment: str) -> Iterator[Running]:
+    running = Running(data, free_port(), *arguments, **environment)
+    try:
+        running.wait_until_ready()
+        yield running
+    finally:
+        if running.process.poll() is None:
+            running.process.terminate()
+            running.process.wait(timeout=10)
+
+
+def test_whatever_is_killed_is_started_again(short_path: Path) -> None:
+    with product(short_path / "data") as running:
+        running.wait_until_well()
+        before = {part: running.pid(part) for part in PARTS}
+        for part in PARTS:
+            os.kill(before[part], signal.SIGKILL)
+        running.wait(lambda: all(running.pid(part) not in (0, before[part]) for part in PARTS), 15)
+        running.wait_until_well()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_one_signal_ends_all_within_two_seconds(short_path: Path, number: signal.Signals) -> None:
+    with product(short_path / "data") as running:
+        running.wait_until_well()
+        pids = [running.pid(part) for part in PARTS]
+        began = time.monotonic()
+        running.process.send_signal(number)
+        assert running.process.wait(timeout=10) == 0
+        assert time.monotonic() - began < 2
+        assert not any(lives(pid) for pid in pids)
+        assert not list((short_path / "data" / "run").glob("w*.pid"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's parent-death signal")
+def test_nothing_outlives_a_killed_supervisor(short_path: Path) -> None:
+    with product(short_path / "data") as running:
+        running.wait_until_well()
+        pids = [running.pid(part) for part in PARTS]
+        running.process.kill()
+        running.process.wait()
+        deadline = time.monotonic() + 5
+        while any(lives(pid) for pid in pids) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not any(lives(pid) for pid in pids)
+    with product(short_path / "data") as again:
+        again.wait_until_well()
+
+
+def test_a_second_start_says_in_one_line_what_is_in_the_way(short_path: Path) -> None:
+    with product(short_path / "data") as running:
+        same_data = Running(short_path / "data", free_port())
+        same_port = Running(short_path / "other", running.port)
+        assert same_data.process.wait(timeout=20) == same_port.process.wait(timeout=20) == 1
+        said = same_data.output.read_text().splitlines()[-1]
+        assert said.startswith("Stonksfolio already runs on")
+        assert str(running.process.pid) in said
+        assert same_port.output.read_text().splitlines() == [
+            f"Port {running.port} on 127.0.0.1 can't be used (Address already in use). "
+            "Stop what uses it, or set STONKS_PORT to another one."
+        ]
+
+
+def test_a_redis_that_is_named_but_away_stops_the_start(short_path: Path) -> None:
+    running = Running(short_path / "data", free_port(), REDIS_URL="redis://:hunter2@127.0.0.1:1/0")
+    assert running.process.wait(timeout=30) == 1
+    said = running.output.read_text()
+    assert "REDIS_URL" in said
+    assert "hunter2" not in said
+
+
+def test_a_data_folder_with_a_long_path_works(short_path: Path) -> None:
+    with product(short_path / ("d" * 70) / ("e" * 70)) as running:
+        running.wait_until_well()
+
+
+def test_the_demo_says_how_to_sign_in_and_starts_twice_on_the_same_data(short_path: Path) -> None:
+    for _ in range(2):
+        with product(short_path / "demo", "demo") as running:
+            running.wait_until_well()
+            said = running.output.read_text()
+            assert "demo@example.com" in said
+            assert "Traceback" not in said
