@@ -65,7 +65,9 @@ class Entry(Base):
     symbol: Mapped[str | None] = mapped_column(String(64))
     isin: Mapped[str | None] = mapped_column(String(20))
     currency: Mapped[str] = mapped_column(String(12))
-    quantity: Mapped[Decimal | None] = mapped_column(ExactDecimal)  # > 0 for trades; signed change for corporate actions
+    quantity: Mapped[Decimal | None] = mapped_column(
+        ExactDecimal
+    )  # > 0 for trades; signed change for corporate actions
     price: Mapped[Decimal | None] = mapped_column(ExactDecimal)
     # Signed cash effect in `currency` before commission and taxes. Trade: None for futures and CFDs, where no money
     # changes hands for the notional. FX: the leg in `currency`. Cash: as sent. Cancels already carry the opposite sign.
@@ -82,7 +84,9 @@ class Entry(Base):
     account: Mapped[str | None] = mapped_column(String(64))
     external_id: Mapped[str | None] = mapped_column(String(64))
     original_id: Mapped[str | None] = mapped_column(String(64))
-    action_kind: Mapped[str | None] = mapped_column(String(40))  # corporate action code; the broker's cash type; transfer kind
+    action_kind: Mapped[str | None] = mapped_column(
+        String(40)
+    )  # corporate action code; the broker's cash type; transfer kind
     action_id: Mapped[str | None] = mapped_column(String(64))
     executed_at: Mapped[datetime | None]  # broker's wall clock, no zone
     report_date: Mapped[date | None]
@@ -136,7 +140,9 @@ class KeptStatement(Base):
     sha1: Mapped[bytes] = mapped_column(LargeBinary(20))  # of the bytes as received
     size: Mapped[int]  # of the bytes as received
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
-    credentials_name: Mapped[str | None] = mapped_column(String(32), index=True)  # Vault.name_for(credentials), tests only
+    credentials_name: Mapped[str | None] = mapped_column(
+        String(32), index=True
+    )  # Vault.name_for(credentials), tests only
     kept_at: Mapped[datetime] = mapped_column(UtcDateTime)
     imported_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 

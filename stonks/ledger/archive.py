@@ -1,0 +1,88 @@
+"""Statements kept as they came, compressed and sealed: a tested one becomes the first import, an old one can be read
+again after an update."""
+
+from __future__ import annotations
+
+import io
+import zlib
+from datetime import datetime, timedelta
+from hashlib import sha1
+from typing import BinaryIO
+
+from sqlalchemy import delete, select
+
+from stonks.core.errors import NotFound
+from stonks.db import db, transaction
+from stonks.ledger.tables import KeptStatement
+from stonks.services import services
+
+TESTED_IS_FRESH = timedelta(hours=24)
+
+
+def keep(portfolio_id: int, body: BinaryIO, *, origin: str, now: datetime, credentials_name: str | None = None) -> int:
+    """Keeps a statement; returns its id. Reads `body` from its start and leaves it there."""
+    body.seek(0)
+    received = body.read()
+    body.seek(0)
+    sealed = services().vault.seal(zlib.compress(received, 6), _owner(portfolio_id))
+    statement = KeptStatement(
+        portfolio_id=portfolio_id,
+        origin=origin,
+        sha1=sha1(received, usedforsecurity=False).digest(),
+        size=len(received),
+        sealed=sealed,
+        credentials_name=credentials_name,
+        kept_at=now,
+    )
+    with transaction():
+        db.session.add(statement)
+        db.session.flush()
+        return statement.id
+
+
+def open_kept(statement_id: int) -> BinaryIO:
+    """The bytes as received. Raises NotFound, SecretUnreadable (the key is gone)."""
+    statement = db.session.get(KeptStatement, statement_id)
+    if statement is None:
+        raise NotFound("That statement is kept no longer.")
+    opened = services().vault.open(statement.sealed, _owner(statement.portfolio_id))
+    return io.BytesIO(zlib.decompress(opened))
+
+
+def take_tested(portfolio_id: int, credentials_name: str, now: datetime) -> int | None:
+    """The newest statement that a test with the same credentials fetched within a day and no import used yet."""
+    return db.session.scalar(
+        select(KeptStatement.id)
+        .where(
+            KeptStatement.portfolio_id == portfolio_id,
+            KeptStatement.credentials_name == credentials_name,
+            KeptStatement.imported_at.is_(None),
+            KeptStatement.kept_at > now - TESTED_IS_FRESH,
+        )
+        .order_by(KeptStatement.id.desc())
+        .limit(1)
+    )
+
+
+def mark_imported(statement_id: int, now: datetime) -> None:
+    with transaction():
+        statement = db.session.get(KeptStatement, statement_id)
+        if statement is not None:
+            statement.imported_at = now
+
+
+def prune(now: datetime, days: int) -> None:
+    """Forgets statements older than `days`, and tested ones that became no import within a day."""
+    with transaction():
+        db.session.execute(delete(KeptStatement).where(KeptStatement.kept_at < now - timedelta(days=days)))
+        db.session.execute(
+            delete(KeptStatement).where(
+                KeptStatement.origin == "test",
+                KeptStatement.imported_at.is_(None),
+                KeptStatement.kept_at < now - TESTED_IS_FRESH,
+            )
+        )
+
+
+def _owner(portfolio_id: int) -> str:
+    return f"statement:{portfolio_id}"

@@ -1,0 +1,132 @@
+"""Entries by hand: adding, correcting and removing what no statement brought, or brought wrongly."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from stonks.core.amounts import gross_amount
+from stonks.core.errors import InvalidInput
+from stonks.core.records import Side
+from stonks.db import db, transaction
+from stonks.ledger import entries
+from stonks.ledger.tables import Entry
+
+TRADES = frozenset({"BUY", "SELL"})
+TRANSFERS = frozenset({"TRANSFER_IN", "TRANSFER_OUT"})
+CASH = frozenset(
+    {"DIVIDEND", "PAYMENT_IN_LIEU", "WITHHOLDING_TAX", "INTEREST", "FEE", "DEPOSIT", "WITHDRAWAL", "OTHER"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ManualEntry:
+    """What a person typed. quantity and price are positive; commission and amount signed as in the ledger."""
+
+    type: str
+    entry_date: date
+    currency: str
+    symbol: str | None = None
+    isin: str | None = None
+    quantity: Decimal | None = None
+    price: Decimal | None = None
+    amount: Decimal | None = None
+    commission: Decimal | None = None
+    description: str | None = None
+
+
+def add(portfolio_id: int, form: ManualEntry, now: datetime) -> Entry:
+    """A new entry. Its fingerprint is drawn by chance: two equal entries by hand are two entries. Raises InvalidInput."""
+    values = _values(form, None)
+    entry = Entry(
+        portfolio_id=portfolio_id,
+        origin="manual",
+        fingerprint=os.urandom(20),
+        kind=_kind(form.type),
+        created_at=now,
+        cancels=False,
+        **values,
+    )
+    with transaction():
+        db.session.add(entry)
+    return entry
+
+
+def edit(portfolio_id: int, entry_id: int, form: ManualEntry, now: datetime) -> Entry:
+    """Corrects an entry. It keeps its fingerprint, so a statement that holds the row finds it known and changes
+    nothing of what a person typed. Raises NotFound, InvalidInput."""
+    with transaction():
+        entry = entries.get(portfolio_id, entry_id)
+        for name, value in _values(form, entry).items():
+            setattr(entry, name, value)
+        if entry.kind in ("TRADE", "CASH", "TRANSFER"):
+            entry.kind = _kind(form.type)
+        entry.updated_at = now
+    return entry
+
+
+def remove(portfolio_id: int, entry_id: int, now: datetime) -> None:
+    """The entry counts no more. One that a statement brought stays known; one by hand goes. Raises NotFound."""
+    with transaction():
+        entry = entries.get(portfolio_id, entry_id)
+        if entry.origin == "manual":
+            db.session.delete(entry)
+        else:
+            entry.discarded_at = entry.discarded_at or now
+
+
+def _kind(entry_type: str) -> str:
+    if entry_type in TRADES:
+        return "TRADE"
+    return "TRANSFER" if entry_type in TRANSFERS else "CASH"
+
+
+def _values(form: ManualEntry, before: Entry | None) -> dict[str, Any]:
+    """The columns that a form decides. `before` is the entry under correction: it knows asset class and multiplier."""
+    wrong = _wrong(form, before)
+    if wrong:
+        raise InvalidInput(wrong)
+    amount = form.amount
+    if form.type in TRADES and form.quantity is not None and form.price is not None:
+        amount = gross_amount(
+            Side(form.type),
+            before.cancels if before else False,
+            form.quantity,
+            form.price,
+            before.asset_class if before else None,
+            before.multiplier if before else None,
+        )
+    return {
+        "type": form.type,
+        "entry_date": form.entry_date,
+        "symbol": form.symbol,
+        "isin": form.isin,
+        "currency": form.currency,
+        "quantity": form.quantity,
+        "price": form.price,
+        "amount": amount,
+        "commission": form.commission,
+        "description": form.description,
+    }
+
+
+def _wrong(form: ManualEntry, before: Entry | None) -> dict[str, str]:
+    wrong: dict[str, str] = {}
+    if not (3 <= len(form.currency) <= 12 and form.currency.isascii() and form.currency.isalpha()):
+        wrong["currency"] = "A currency has three letters, like USD."
+    known = TRADES | TRANSFERS | CASH
+    if form.type not in known and not (before and before.type == form.type):
+        wrong["type"] = "Choose what kind of transaction it is."
+    if form.type in TRADES | TRANSFERS:
+        if not form.symbol and not form.isin:
+            wrong["symbol"] = "Say what was traded: a symbol or an ISIN."
+        if form.quantity is None or form.quantity <= 0:
+            wrong["quantity"] = "Enter how many, as a positive number."
+    if form.type in TRADES and (form.price is None or form.price < 0):
+        wrong["price"] = "Enter the price of one."
+    if form.type in CASH and not form.amount:
+        wrong["amount"] = "Enter the amount; money paid out is negative."
+    return wrong

@@ -1,0 +1,94 @@
+"""What statements report beside transactions: positions held and exchange rates. They reconcile and price; they are
+no entries. Written only when they differ from what is there."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import delete, insert, select
+
+from stonks.core.records import FxRate, Position, StatementSummary
+from stonks.db import db
+from stonks.ledger.tables import ReportedPosition, ReportedRate
+
+Day = tuple[date, str | None]  # as of, account
+
+_FACTS = (
+    "symbol", "isin", "currency", "quantity", "mark_price", "cost_basis", "asset_class", "multiplier", "description",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedFacts:
+    days: dict[Day, list[Position]]
+    rates: list[FxRate]
+
+    def __bool__(self) -> bool:
+        return bool(self.days or self.rates)
+
+    def write(self, portfolio_id: int) -> None:
+        """Replaces the positions of each changed day and adds the new rates; within a transaction."""
+        for (as_of, account), positions in self.days.items():
+            db.session.execute(delete(ReportedPosition).where(*_of_day(portfolio_id, as_of, account)))
+            rows = [
+                {"portfolio_id": portfolio_id, "as_of": as_of, "account": account} | _facts(position)
+                for position in positions
+            ]
+            db.session.execute(insert(ReportedPosition), rows)
+        if self.rates:
+            db.session.execute(
+                insert(ReportedRate), [{"portfolio_id": portfolio_id} | rate._asdict() for rate in self.rates]
+            )
+
+
+def changed_facts(portfolio_id: int, positions: list[Position], summary: StatementSummary) -> ChangedFacts:
+    """What of a statement's reported facts the database does not hold in the same words."""
+    days: dict[Day, list[Position]] = defaultdict(list)
+    for position in positions:
+        days[position.as_of, position.account].append(position)
+    changed = {
+        day: rows
+        for day, rows in days.items()
+        if _comparable([_facts(row) for row in rows]) != _comparable(_stored(portfolio_id, *day))
+    }
+    return ChangedFacts(changed, _new_rates(portfolio_id, summary.rates))
+
+
+def _new_rates(portfolio_id: int, rates: tuple[FxRate, ...]) -> list[FxRate]:
+    if not rates:
+        return []
+    first, last = min(rate.on for rate in rates), max(rate.on for rate in rates)
+    query = select(ReportedRate.on, ReportedRate.from_currency, ReportedRate.to_currency).where(
+        ReportedRate.portfolio_id == portfolio_id, ReportedRate.on.between(first, last)
+    )
+    seen = {tuple(row) for row in db.session.execute(query)}
+    unseen = {
+        (rate.on, rate.from_currency, rate.to_currency): rate
+        for rate in rates
+        if (rate.on, rate.from_currency, rate.to_currency) not in seen
+    }
+    return list(unseen.values())
+
+
+def _stored(portfolio_id: int, as_of: date, account: str | None) -> list[dict[str, Any]]:
+    rows = db.session.scalars(select(ReportedPosition).where(*_of_day(portfolio_id, as_of, account)))
+    return [{name: getattr(row, name) for name in _FACTS} for row in rows]
+
+
+def _of_day(portfolio_id: int, as_of: date, account: str | None) -> tuple[Any, ...]:
+    return (
+        ReportedPosition.portfolio_id == portfolio_id,
+        ReportedPosition.as_of == as_of,
+        ReportedPosition.account == account if account is not None else ReportedPosition.account.is_(None),
+    )
+
+
+def _facts(position: Position) -> dict[str, Any]:
+    return {name: getattr(position, name) for name in _FACTS}
+
+
+def _comparable(rows: list[dict[str, Any]]) -> list[str]:
+    return sorted(repr([row[name] for name in _FACTS]) for row in rows)

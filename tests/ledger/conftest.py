@@ -1,0 +1,34 @@
+"""A user's portfolios, on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+
+from stonks.accounts.tables import User
+from stonks.db import db, transaction
+from stonks.ledger import portfolios
+from tests.conftest import Clock
+
+
+@pytest.fixture(params=["app", "pg_app"], ids=["sqlite", "postgresql"])
+def ledger_app(request: pytest.FixtureRequest) -> Flask:
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def new_user(ledger_app: Flask, clock: Clock) -> Callable[[str], int]:
+    def make(email: str) -> int:
+        user = User(email=email, password_hash="-", session_epoch=0, created_at=clock())
+        with transaction():
+            db.session.add(user)
+        return user.id
+
+    return make
+
+
+@pytest.fixture
+def portfolio_id(new_user: Callable[[str], int], clock: Clock) -> int:
+    return portfolios.create(new_user("owner@example.com"), "Long term", "USD", clock()).id
