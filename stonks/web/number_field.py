@@ -6,7 +6,7 @@ import re
 from decimal import Decimal
 from typing import Any
 
-from wtforms import StringField, ValidationError
+from wtforms import StringField
 
 _SPACES = dict.fromkeys(map(ord, " \u00a0\u2009\u202f'’"), None)
 _MINUSES = str.maketrans("\u2212\u2013", "--")
@@ -42,9 +42,3 @@ class NumberField(StringField):
         if self.raw_data:
             return str(self.raw_data[0])
         return format(self.data, "f") if isinstance(self.data, Decimal) else ""
-
-
-def positive(form: Any, field: NumberField) -> None:
-    """A validator: more than nothing, when given."""
-    if field.data is not None and field.data <= 0:
-        raise ValidationError("Enter a number above zero; the type says which way it goes.")

@@ -89,6 +89,8 @@ def _chip(connection: ConnectionView | None, now: datetime) -> Chip:
         return Chip("waiting", (name, "locked out"))
     if connection.running is not None:
         return Chip("waiting", (name, "syncing now"))
+    if connection.state == ConnectionState.ACTIVATING:
+        return Chip("waiting", (name, "token being activated", *_next(connection, now)))
     if connection.last_success_at is None:
         return Chip("waiting", (name, "first sync to come", *_next(connection, now)))
     synced = Markup("synced {}").format(filters.ago(connection.last_success_at, now))

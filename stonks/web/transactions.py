@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 from flask_wtf import FlaskForm
 from wtforms import DateField, SelectField, StringField
+from wtforms.fields import SelectChoice
 from wtforms.validators import DataRequired, Length, Optional
 
 from stonks.ledger import entries, exporting, manual, portfolios
@@ -17,7 +18,7 @@ from stonks.services import services
 from stonks.web import htmx
 from stonks.web.errors import beside
 from stonks.web.filters import ORIGIN_WORDS, TYPE_WORDS
-from stonks.web.number_field import NumberField, positive
+from stonks.web.number_field import NumberField
 from stonks.web.pages import PortfolioPage, portfolio_page
 
 blueprint = Blueprint("transactions", __name__, url_prefix="/portfolios/<int:portfolio_id>/transactions")
@@ -29,15 +30,19 @@ BY_HAND = (
 )  # fmt: skip
 
 
+def _choices(words: dict[str, str]) -> list[SelectChoice]:
+    return [SelectChoice(code, label) for code, label in words.items()]
+
+
 class FilterForm(FlaskForm):
     class Meta:
         csrf = False
 
     symbol = StringField("Symbol")
-    type = SelectField("Type", choices=[("", "All types"), *TYPE_WORDS.items()], validate_choice=False)
+    type = SelectField("Type", choices=_choices({"": "All types"} | TYPE_WORDS), validate_choice=False)
     first = DateField("From", [Optional()])
     last = DateField("To", [Optional()])
-    origin = SelectField("Origin", choices=[("", "All origins"), *ORIGIN_WORDS.items()], validate_choice=False)
+    origin = SelectField("Origin", choices=_choices({"": "All origins"} | ORIGIN_WORDS), validate_choice=False)
 
     def wanted(self) -> EntryFilter:
         return EntryFilter(
@@ -50,12 +55,12 @@ class FilterForm(FlaskForm):
 
 
 class EntryForm(FlaskForm):
-    type = SelectField("Type", choices=[(code, TYPE_WORDS[code]) for code in BY_HAND])
+    type = SelectField("Type", choices=_choices({code: TYPE_WORDS[code] for code in BY_HAND}))
     entry_date = DateField("Date", [DataRequired("Enter the date it happened.")])
     symbol = StringField("Symbol", [Length(max=64)])
     isin = StringField("ISIN", [Length(max=20)])
-    quantity = NumberField("Quantity", [positive])
-    price = NumberField("Price", [positive])
+    quantity = NumberField("Quantity")
+    price = NumberField("Price")
     commission = NumberField("Commission")
     amount = NumberField("Amount")
     currency = StringField("Currency", [DataRequired("Say in which currency, like USD.")])
@@ -117,7 +122,7 @@ def edit(portfolio_id: int, entry_id: int) -> ResponseReturnValue:
     entry = entries.get(portfolio_id, entry_id)
     form = EntryForm(data=_as_typed(entry))
     if entry.type not in BY_HAND:
-        form.type.choices = [(entry.type, TYPE_WORDS.get(entry.type, entry.type))]
+        form.type.choices = _choices({entry.type: TYPE_WORDS.get(entry.type, entry.type)})
     if form.validate_on_submit():
         with beside(form):
             manual.edit(portfolio_id, entry_id, form.entered(), services().clock())
@@ -150,8 +155,11 @@ def _form_page(page: PortfolioPage, form: EntryForm, entry: Entry | None) -> Res
 
 def _as_typed(entry: Entry) -> dict[str, object]:
     fields = ("type", "entry_date", "symbol", "isin", "quantity", "price", "amount", "currency", "description")
-    commission = None if entry.commission is None else -entry.commission
-    return {name: getattr(entry, name) for name in fields} | {"commission": commission}
+    typed = {name: getattr(entry, name) for name in fields}
+    typed["commission"] = None if entry.commission is None else -entry.commission
+    if entry.kind == "TRADE":
+        typed["amount"] = None  # follows from quantity and price
+    return typed
 
 
 def _address_with(portfolio_id: int, **cursor: str) -> str:

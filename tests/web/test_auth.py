@@ -8,11 +8,6 @@ from stonks.web.security import limiter
 PASSWORD = "correct horse battery"
 
 
-@pytest.fixture
-def owner(app: Flask, clock) -> users.User:
-    return users.create("owner@example.com", PASSWORD, clock.now)
-
-
 def sign_in(client: FlaskClient, password: str = PASSWORD, **query: str):
     form = {"email": "owner@example.com", "password": password}
     return client.post("/sign-in", data=form, query_string=query)

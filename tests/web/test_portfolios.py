@@ -1,34 +1,9 @@
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 
 from stonks.accounts import users
 from stonks.ledger import portfolios
 from stonks.ledger.tables import Portfolio
-
-PASSWORD = "correct horse battery"
-
-
-@pytest.fixture
-def owner(app: Flask, clock) -> users.User:
-    return users.create("owner@example.com", PASSWORD, clock.now)
-
-
-@pytest.fixture
-def signed_in(client: FlaskClient, owner: users.User) -> FlaskClient:
-    client.post("/sign-in", data={"email": "owner@example.com", "password": PASSWORD})
-    return client
-
-
-@pytest.fixture
-def mine(owner: users.User, clock) -> Portfolio:
-    return portfolios.create(owner.id, "Long term", "USD", clock.now)
-
-
-@pytest.fixture
-def anothers(app: Flask, clock) -> Portfolio:
-    other = users.create("other@example.com", PASSWORD, clock.now)
-    return portfolios.create(other.id, "Not yours", "EUR", clock.now)
 
 
 def test_without_a_portfolio_the_list_says_what_one_is(signed_in: FlaskClient) -> None:

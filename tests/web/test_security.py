@@ -1,17 +1,11 @@
 import re
 
-import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
 from stonks.accounts import users
 
 PASSWORD = "correct horse battery"
-
-
-@pytest.fixture
-def owner(app: Flask, clock) -> users.User:
-    return users.create("owner@example.com", PASSWORD, clock.now)
 
 
 def test_every_answer_carries_a_policy_without_unsafe_words(client: FlaskClient, owner: users.User) -> None:

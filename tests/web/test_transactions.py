@@ -1,0 +1,160 @@
+import csv
+import html
+import io
+import re
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from flask.testing import FlaskClient
+
+from stonks.accounts import users
+from stonks.ledger import entries, manual, portfolios
+from stonks.ledger.entries import EntryFilter
+from stonks.ledger.manual import ManualEntry
+from stonks.ledger.tables import Portfolio
+
+BUY = {
+    "type": "BUY", "entry_date": "2026-11-18", "symbol": "MSFT", "isin": "us5949181045", "quantity": "4",
+    "price": "508,11", "commission": "1.00", "currency": "usd", "amount": "", "description": "",
+}  # fmt: skip
+
+
+@pytest.fixture
+def portfolio(mine: Portfolio) -> Portfolio:
+    return mine
+
+
+@pytest.fixture
+def address(portfolio: Portfolio) -> str:
+    return f"/portfolios/{portfolio.id}/transactions"
+
+
+def dividends(portfolio: Portfolio, number: int, clock) -> None:
+    for at in range(number):
+        entered = ManualEntry("DIVIDEND", date(2026, 1 + at % 11, 1 + at % 28), "EUR", "SAP", amount=Decimal(at + 1))
+        manual.add(portfolio.id, entered, clock.now)
+
+
+def shown(page: str) -> str:
+    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", page)))
+
+
+def test_an_empty_table_says_how_transactions_get_here(signed_in: FlaskClient, address: str) -> None:
+    page = signed_in.get(address).text
+    assert "No transactions yet" in page
+    assert "Connect a broker" in page
+
+
+def test_a_trade_by_hand_is_read_as_typed_and_shown_exactly(
+    signed_in: FlaskClient, address: str, portfolio: Portfolio
+) -> None:
+    answer = signed_in.post(f"{address}/new", data=BUY)
+    assert (answer.status_code, answer.location) == (303, address)
+    entry = entries.page(portfolio.id, EntryFilter()).entries[0]
+    assert (entry.price, entry.commission, entry.isin) == (Decimal("508.11"), Decimal("-1.00"), "US5949181045")
+    row = shown(signed_in.get(address).text)
+    assert "18 Nov 2026 Buy" in row
+    assert "−2 033.44 USD" in row
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"quantity": "1,500"}, "could mean two numbers"),
+        ({"quantity": "many"}, "Enter a number"),
+        ({"quantity": ""}, "Enter how many"),
+        ({"entry_date": ""}, "Enter the date it happened."),
+        ({"symbol": "", "isin": ""}, "Say what was traded"),
+        ({"type": "DIVIDEND"}, "Enter the amount"),
+    ],
+)
+def test_a_wrong_field_is_told_beside_it_and_nothing_typed_is_lost(
+    signed_in: FlaskClient, address: str, portfolio: Portfolio, change: dict[str, str], sentence: str
+) -> None:
+    answer = signed_in.post(f"{address}/new", data=BUY | change)
+    assert answer.status_code == 422
+    assert sentence in answer.text
+    assert 'aria-invalid="true"' in answer.text
+    assert 'value="508,11"' in answer.text
+    assert entries.page(portfolio.id, EntryFilter()).entries == []
+
+
+def test_an_entry_is_corrected_and_deleted(signed_in: FlaskClient, address: str, portfolio: Portfolio) -> None:
+    signed_in.post(f"{address}/new", data=BUY)
+    entry = entries.page(portfolio.id, EntryFilter()).entries[0]
+    form = signed_in.get(f"{address}/{entry.id}/edit").text
+    assert 'value="508.11"' in form
+    assert 'value="1.00"' in form
+    assert signed_in.post(f"{address}/{entry.id}/edit", data=BUY | {"quantity": "5"}).status_code == 303
+    assert entries.get(portfolio.id, entry.id).quantity == 5
+    assert signed_in.post(f"{address}/{entry.id}/delete").status_code == 303
+    assert "No transactions yet" in signed_in.get(address).text
+
+
+def test_another_portfolios_entry_cannot_be_reached_through_ones_own(
+    signed_in: FlaskClient, address: str, portfolio: Portfolio, clock
+) -> None:
+    stranger = users.create("other@example.com", "correct horse battery", clock.now)
+    theirs = portfolios.create(stranger.id, "Not yours", "EUR", clock.now)
+    entry = manual.add(theirs.id, ManualEntry("DEPOSIT", date(2026, 1, 1), "EUR", amount=Decimal(5)), clock.now)
+    assert signed_in.get(f"{address}/{entry.id}/edit").status_code == 404
+    assert signed_in.post(f"{address}/{entry.id}/edit", data=BUY).status_code == 404
+    assert signed_in.post(f"{address}/{entry.id}/delete").status_code == 404
+    assert entries.get(theirs.id, entry.id).amount == 5
+
+
+def test_pages_hold_fifty_and_lead_to_older_and_newer_ones(
+    signed_in: FlaskClient, address: str, portfolio: Portfolio, clock
+) -> None:
+    dividends(portfolio, 120, clock)
+    seen: list[str] = []
+    page = signed_in.get(address, query_string={"type": "DIVIDEND"}).text
+    while True:
+        seen += re.findall(r"\+(\d+\.00)", page)
+        older = re.search(r'rel="next" href="([^"]+)"', page)
+        if not older:
+            break
+        assert "type=DIVIDEND" in older[1]
+        page = signed_in.get(html.unescape(older[1])).text
+    assert sorted(set(seen), key=Decimal) == [f"{at}.00" for at in range(1, 121)]
+    assert 'rel="prev"' in page
+
+
+def test_filters_narrow_the_table_and_say_when_nothing_matches(
+    signed_in: FlaskClient, address: str, portfolio: Portfolio, clock
+) -> None:
+    signed_in.post(f"{address}/new", data=BUY)
+    dividends(portfolio, 3, clock)
+    rows = {
+        "symbol=msft": 1, "type=DIVIDEND": 3, "first=2026-11-01": 1, "last=2026-01-31": 1, "origin=manual": 4,
+        "symbol=SAP&type=DIVIDEND&first=2026-02-01": 2,
+    }  # fmt: skip
+    for query, expected in rows.items():
+        assert signed_in.get(f"{address}?{query}").text.count('<td class="sub">') == expected, query
+    assert "Nothing matches" in signed_in.get(f"{address}?symbol=NONE").text
+
+
+def test_a_date_that_is_none_is_told_beside_its_field(signed_in: FlaskClient, address: str) -> None:
+    answer = signed_in.get(f"{address}?first=yesterday")
+    assert answer.status_code == 422
+    assert "Not a valid date" in answer.text
+
+
+def test_htmx_gets_the_table_alone(signed_in: FlaskClient, address: str) -> None:
+    fragment = signed_in.get(address, headers={"HX-Request": "true"})
+    assert fragment.text.lstrip().startswith('<div id="entries"')
+    assert "<html" not in fragment.text
+    assert "HX-Request" in fragment.headers["Vary"]
+    restored = signed_in.get(address, headers={"HX-Request": "true", "HX-History-Restore-Request": "true"})
+    assert "<html" in restored.text
+
+
+def test_the_export_is_a_download_that_defuses_formulas(signed_in: FlaskClient, address: str) -> None:
+    signed_in.post(f"{address}/new", data=BUY | {"description": "=HYPERLINK(1)"})
+    answer = signed_in.get(f"{address}/export.csv")
+    assert answer.mimetype == "text/csv"
+    assert re.fullmatch(r"attachment; filename=stonksfolio-\d+-2026-11-20\.csv", answer.headers["Content-Disposition"])
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert len(rows) == 1
+    assert not any(cell.startswith("=") for cell in rows[0].values())
