@@ -79,8 +79,8 @@ class Supervisor:
             self._add("redis", embedded_redis.command(settings))
         if self._practice:
             self._add("practice", self._practice)
-        self._to_end("prepare the database", _python("-m", "stonks.migrating"))
         embedded_redis.wait_for(settings.effective_redis_url, seconds=5)
+        self._to_end("prepare the database", _python("-m", "stonks.migrating"))
         if self._practice:
             self._to_end("prepare the demo", _python("-m", "stonks.demo_data"))
         if self._stopping:
@@ -183,8 +183,9 @@ def _listen(settings: Settings) -> socket.socket:
     try:
         return socket.create_server((settings.host, settings.port), family=family, backlog=256)
     except OSError as error:
+        why = os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror  # create_server adds to the text
         raise StartError(
-            f"Port {settings.port} on {settings.host} can't be used ({error.strerror}). "
+            f"Port {settings.port} on {settings.host} can't be used ({why}). "
             "Stop what uses it, or set STONKS_PORT to another one."
         ) from None
 

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -56,8 +57,19 @@ class Running:
             connection.request("GET", "/healthz")
             answer = connection.getresponse()
             return answer.status, json.loads(answer.read())
+        except OSError:
+            return 0, {}
         finally:
             connection.close()
+
+    def stop(self, number: signal.Signals) -> None:
+        """Signals the supervisor and sees that all of it is gone within two seconds, with exit status 0."""
+        pids = [self.pid(part) for part in PARTS]
+        began = time.monotonic()
+        self.process.send_signal(number)
+        assert self.process.wait(timeout=10) == 0, self.output.read_text()
+        assert time.monotonic() - began < 2
+        assert not any(lives(pid) for pid in pids)
 
     def pid(self, part: str) -> int:
         try:
@@ -80,37 +92,51 @@ def lives(pid: int) -> bool:
 
 @contextmanager
 def product(data: Path, *arguments: str, **environment: str) -> Iterator[Running]:
+    """A product that is ready. Whatever the test did, one signal at the end stops all of it in time."""
     running = Running(data, free_port(), *arguments, **environment)
     try:
         running.wait_until_ready()
         yield running
-    finally:
         if running.process.poll() is None:
-            running.process.terminate()
-            running.process.wait(timeout=10)
+            running.stop(signal.SIGTERM)
+    finally:
+        running.process.kill()
+        running.process.wait()
 
 
-def test_whatever_is_killed_is_started_again(short_path: Path) -> None:
-    with product(short_path / "data") as running:
+@pytest.fixture(scope="module")
+def running() -> Iterator[Running]:
+    with tempfile.TemporaryDirectory(prefix="st-", dir="/tmp") as folder, product(Path(folder) / "data") as running:
+        yield running
+
+
+def test_whatever_is_killed_is_started_again(running: Running) -> None:
+    running.wait_until_well()
+    before = {part: running.pid(part) for part in PARTS}
+    for part in PARTS:
+        os.kill(before[part], signal.SIGKILL)
+    running.wait(lambda: all(running.pid(part) not in (0, before[part]) for part in PARTS), 15)
+    running.wait_until_well()
+
+
+def test_a_second_start_says_in_one_line_what_is_in_the_way(running: Running, short_path: Path) -> None:
+    same_data = Running(running.data, free_port())
+    same_port = Running(short_path / "other", running.port)
+    assert same_data.process.wait(timeout=20) == same_port.process.wait(timeout=20) == 1
+    assert same_data.output.read_text().splitlines() == [
+        f"Stonksfolio already runs on {running.data} (process {running.process.pid}). "
+        "Stop it first, or set STONKS_DATA to another folder."
+    ]
+    assert same_port.output.read_text().splitlines() == [
+        f"Port {running.port} on 127.0.0.1 can't be used (Address already in use). "
+        "Stop what uses it, or set STONKS_PORT to another one."
+    ]
+
+
+def test_ctrl_c_ends_all_within_two_seconds_from_a_folder_with_a_long_path(short_path: Path) -> None:
+    with product(short_path / ("d" * 70) / ("e" * 70)) as running:
         running.wait_until_well()
-        before = {part: running.pid(part) for part in PARTS}
-        for part in PARTS:
-            os.kill(before[part], signal.SIGKILL)
-        running.wait(lambda: all(running.pid(part) not in (0, before[part]) for part in PARTS), 15)
-        running.wait_until_well()
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_one_signal_ends_all_within_two_seconds(short_path: Path, number: signal.Signals) -> None:
-    with product(short_path / "data") as running:
-        running.wait_until_well()
-        pids = [running.pid(part) for part in PARTS]
-        began = time.monotonic()
-        running.process.send_signal(number)
-        assert running.process.wait(timeout=10) == 0
-        assert time.monotonic() - began < 2
-        assert not any(lives(pid) for pid in pids)
-        assert not list((short_path / "data" / "run").glob("w*.pid"))
+        running.stop(signal.SIGINT)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's parent-death signal")
@@ -124,22 +150,8 @@ def test_nothing_outlives_a_killed_supervisor(short_path: Path) -> None:
         while any(lives(pid) for pid in pids) and time.monotonic() < deadline:
             time.sleep(0.05)
         assert not any(lives(pid) for pid in pids)
-    with product(short_path / "data") as again:
-        again.wait_until_well()
-
-
-def test_a_second_start_says_in_one_line_what_is_in_the_way(short_path: Path) -> None:
-    with product(short_path / "data") as running:
-        same_data = Running(short_path / "data", free_port())
-        same_port = Running(short_path / "other", running.port)
-        assert same_data.process.wait(timeout=20) == same_port.process.wait(timeout=20) == 1
-        said = same_data.output.read_text().splitlines()[-1]
-        assert said.startswith("Stonksfolio already runs on")
-        assert str(running.process.pid) in said
-        assert same_port.output.read_text().splitlines() == [
-            f"Port {running.port} on 127.0.0.1 can't be used (Address already in use). "
-            "Stop what uses it, or set STONKS_PORT to another one."
-        ]
+    with product(short_path / "data"):
+        pass  # what it left behind is in nobody's way
 
 
 def test_a_redis_that_is_named_but_away_stops_the_start(short_path: Path) -> None:
@@ -148,11 +160,6 @@ def test_a_redis_that_is_named_but_away_stops_the_start(short_path: Path) -> Non
     said = running.output.read_text()
     assert "REDIS_URL" in said
     assert "hunter2" not in said
-
-
-def test_a_data_folder_with_a_long_path_works(short_path: Path) -> None:
-    with product(short_path / ("d" * 70) / ("e" * 70)) as running:
-        running.wait_until_well()
 
 
 def test_the_demo_says_how_to_sign_in_and_starts_twice_on_the_same_data(short_path: Path) -> None:
