@@ -46,7 +46,7 @@ class PortfolioForm(FlaskForm):
 
 
 class DeleteForm(FlaskForm):
-    typed_name = StringField("Portfolio’s name")
+    typed_name = StringField("Type the portfolio’s name")
 
 
 @blueprint.get("/portfolios")

@@ -80,7 +80,7 @@ def test_a_new_password_ends_every_other_session_but_not_this_one(app: Flask, ow
     sign_in(elsewhere)
     answer = here.post("/account", data={"old": PASSWORD, "new": "another horse battery"})
     assert answer.status_code == 303
-    assert "Your password is changed" in here.get(answer.location).text
+    assert "Your password was changed" in here.get(answer.location).text
     assert elsewhere.get("/portfolios").status_code == 303
 
 
