@@ -16,7 +16,7 @@ from stonks.config import new_token_key
 from stonks.core.errors import StatementUnreadable, StonksError
 from stonks.ledger import exporting, importing
 from stonks.services import services
-from stonks.sync import connecting
+from stonks.sync import connecting, resealing
 
 statement = AppGroup("statement", help="Read and import statements.")
 connection = AppGroup("connection", help="What is connected, and a sync now.")
@@ -96,7 +96,7 @@ def new_key() -> None:
 @keys.command("rotate")
 def rotate_keys() -> None:
     """Seal everything again under the first key; afterwards the older keys can go."""
-    outcome = connecting.reseal_all()
+    outcome = resealing.reseal_all()
     click.echo(f"sealed again {outcome.done}, could not be opened {outcome.lost}")
     if outcome.lost:
         sys.exit(1)

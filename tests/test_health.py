@@ -1,0 +1,71 @@
+"""What a watchdog is told, when all is well and when something is not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from redis import Redis
+
+from stonks import process
+from stonks.config import Settings
+from stonks.factory import create_app
+from stonks.services import services
+
+
+@pytest.fixture
+def everyone_alive(app: Flask) -> Redis:
+    for role in ("worker", "scheduler"):
+        process.beat(services().redis, role)
+    return services().redis
+
+
+def test_all_well(client: FlaskClient, everyone_alive: Redis) -> None:
+    answer = client.get("/healthz")
+    assert answer.status_code == 200
+    assert answer.json == {"database": "ok", "redis": "ok", "workers": "ok", "scheduler": "ok"}
+
+
+def test_a_missing_scheduler_is_said(client: FlaskClient, everyone_alive: Redis) -> None:
+    for key in everyone_alive.keys("stonks:alive:scheduler:*"):
+        everyone_alive.delete(key)
+    answer = client.get("/healthz")
+    assert answer.status_code == 503
+    assert answer.json["scheduler"] == "no scheduler has been alive lately"
+    assert answer.json["workers"] == "ok"
+
+
+def test_servers_that_are_away_are_named_without_their_passwords(settings: Settings) -> None:
+    away = replace(
+        settings,
+        redis_url="redis://:hunter2@127.0.0.1:1/0",
+        database_url="postgresql+psycopg://stonks:hunter3@127.0.0.1:1/stonks",
+    )
+    answer = create_app(away).test_client().get("/healthz")
+    assert answer.status_code == 503
+    assert answer.json["database"] == "does not answer (OperationalError)"
+    assert answer.json["redis"] == "does not answer (ConnectionError)"
+    assert "hunter" not in answer.text
+
+
+def test_metrics_are_prometheus_text(client: FlaskClient) -> None:
+    answer = client.get("/metrics")
+    assert answer.content_type == "text/plain; version=0.0.4; charset=utf-8"
+    lines = answer.text.splitlines()
+    assert "# TYPE stonks_sync_runs gauge" in lines
+    assert "stonks_queue_depth 0" in lines
+    assert 'stonks_import_rows{outcome="new"} 0' in lines
+
+
+def test_metrics_are_for_this_machine_only(client: FlaskClient) -> None:
+    assert client.get("/metrics", environ_overrides={"REMOTE_ADDR": "192.0.2.7"}).status_code == 404
+    through_proxy = client.get("/metrics", headers={"X-Forwarded-For": "192.0.2.7"})
+    assert through_proxy.status_code == 404
+
+
+def test_with_a_metrics_token_only_the_token_counts(settings: Settings) -> None:
+    client = create_app(replace(settings, metrics_token="s3cret")).test_client()
+    assert client.get("/metrics").status_code == 404
+    assert client.get("/metrics", headers={"Authorization": "Bearer wrong"}).status_code == 404
