@@ -15,6 +15,7 @@ from typing import Any
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Dialect, MetaData, Numeric, Text, event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import DateTime, TypeDecorator
@@ -103,6 +104,12 @@ def transaction() -> Iterator[None]:
         session.info.pop("in_transaction", None)
 
 
+def insert_ignoring(table: type[Base]) -> Any:
+    """INSERT … ON CONFLICT DO NOTHING: rows that are there already, or come first from elsewhere, are left out."""
+    make = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
+    return make(table).on_conflict_do_nothing()
+
+
 def init_app(app: Flask) -> None:
     db.init_app(app)
     with app.app_context():
@@ -128,4 +135,4 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
-__all__ = ["Base", "Engine", "ExactDecimal", "UtcDateTime", "db", "init_app", "transaction"]
+__all__ = ["Base", "Engine", "ExactDecimal", "UtcDateTime", "db", "init_app", "insert_ignoring", "transaction"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, literal, select, tuple_
 
 from stonks.core.errors import NotFound
 from stonks.db import db
@@ -19,7 +19,7 @@ FOLD_ROWS = 5_000
 
 @dataclass(frozen=True, slots=True)
 class EntryFilter:
-    """None = any. The symbol is compared without case; both dates are included."""
+    """None = any. The symbol counts as written or in capitals; both dates are included."""
 
     symbol: str | None = None
     type: str | None = None
@@ -114,7 +114,7 @@ def net_amount(entry: Entry) -> Decimal | None:
 def _conditions(wanted: EntryFilter) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if wanted.symbol:
-        conditions.append(func.upper(Entry.symbol) == wanted.symbol.upper())
+        conditions.append(Entry.symbol.in_({wanted.symbol, wanted.symbol.upper()}))
     if wanted.type:
         conditions.append(Entry.type == wanted.type)
     if wanted.first:
@@ -127,10 +127,10 @@ def _conditions(wanted: EntryFilter) -> list[ColumnElement[bool]]:
 
 
 def _beyond(key: tuple[date, int], *, newer: bool) -> ColumnElement[bool]:
-    day, entry_id = key
-    if newer:
-        return or_(Entry.entry_date > day, and_(Entry.entry_date == day, Entry.id > entry_id))
-    return or_(Entry.entry_date < day, and_(Entry.entry_date == day, Entry.id < entry_id))
+    # Compared as one value, so that the index starts the page instead of filtering it.
+    place = tuple_(Entry.entry_date, Entry.id)
+    there = tuple_(literal(key[0]), literal(key[1]))
+    return place > there if newer else place < there
 
 
 def _name(entry: Entry) -> str:

@@ -16,15 +16,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import func, insert, select, update
 
 from stonks.brokers.contract import Broker
+from stonks.core.errors import NotFound
 from stonks.core.records import LedgerRecord, Position, Reading, RowProblem, StatementSummary
-from stonks.db import db, transaction
+from stonks.db import db, insert_ignoring, transaction
 from stonks.ledger import reported
 from stonks.ledger.recording import StoredRow, row_of, stamped
-from stonks.ledger.tables import Amendment, Entry, ImportBatch, ParkedRow
+from stonks.ledger.tables import Amendment, Entry, ImportBatch, ParkedRow, Portfolio
 
 _T = TypeVar("_T")
 
@@ -54,8 +54,8 @@ class ImportOutcome:
 @dataclass(slots=True)
 class _Change:
     entry_id: int
-    values: dict[str, Any]
-    amendments: list[tuple[str, str | None, str | None]]
+    had: dict[str, Any]  # of the amended and filled facts
+    told: dict[str, Any]
 
 
 def import_reading(
@@ -83,6 +83,7 @@ def import_reading(
         return ImportOutcome(None, 0, len(rows), 0, 0, summary)
 
     with transaction():
+        _lock(portfolio_id)
         batch = ImportBatch(
             portfolio_id=portfolio_id,
             origin=origin,
@@ -95,8 +96,8 @@ def import_reading(
         )
         db.session.add(batch)
         db.session.flush()
-        _insert_ignoring(Entry, (stamped(row, portfolio_id, batch.id, origin, now) for row in fresh))
-        _insert_ignoring(ParkedRow, (_parked(problem, portfolio_id, batch.id) for problem in fresh_problems))
+        _insert(Entry, (stamped(row, portfolio_id, batch.id, origin, now) for row in fresh))
+        _insert(ParkedRow, (_parked(problem, portfolio_id, batch.id) for problem in fresh_problems))
         amended = _apply(changes, batch.id, now)
         facts.write(portfolio_id)
         # Counted, not assumed: a concurrent import of the same rows may have been first.
@@ -108,6 +109,13 @@ def import_reading(
             batch.acknowledged_at = now  # there is nothing to prune
         outcome = ImportOutcome(batch.id, batch.new, batch.known, amended, batch.problems, summary)
     return outcome
+
+
+def _lock(portfolio_id: int) -> None:
+    """One import into a portfolio at a time (SQLite has one writer anyway). Raises NotFound: it was deleted meanwhile."""
+    query = select(Portfolio.id).where(Portfolio.id == portfolio_id).with_for_update(key_share=True)
+    if db.session.scalar(query) is None:
+        raise NotFound("That portfolio was deleted meanwhile; nothing was imported.")
 
 
 def import_file(portfolio_id: int, path: Path, broker: Broker, now: datetime) -> ImportOutcome:
@@ -158,35 +166,41 @@ def _changes(rows: list[dict[str, Any]], known: dict[bytes, Any]) -> list[_Chang
     changes = []
     for row in rows:
         old = known.get(row["fingerprint"])
-        if old is None or old.updated_at is not None:  # what a person edited is theirs
+        # What a person edited is theirs.
+        if old is None or old.updated_at is not None:
             continue
-        values: dict[str, Any] = {}
-        amendments = []
-        for name in AMENDED:
-            told, had = row[name], getattr(old, name)
-            if told is not None and told != had:
-                values[name] = told
-                # The currency of a commission that was told before without one is no news to a person.
-                if had is not None:
-                    amendments.append((name, _text(had), _text(told)))
-        for name in FILLED:
-            if row[name] is not None and getattr(old, name) is None:
-                values[name] = row[name]
-        if values:
-            changes.append(_Change(old.id, values, amendments))
+        told = {name: row[name] for name in AMENDED if row[name] is not None and row[name] != getattr(old, name)}
+        told |= {name: row[name] for name in FILLED if row[name] is not None and getattr(old, name) is None}
+        if told:
+            changes.append(_Change(old.id, {name: getattr(old, name) for name in told}, told))
+            if row["kind"] == "TRADE" and not told.keys().isdisjoint(("asset_class", "multiplier")):
+                told["amount"] = row["amount"]
     return changes
 
 
 def _apply(changes: list[_Change], batch_id: int, now: datetime) -> int:
+    """Writes what is still as it was when it was compared, so that of two imports at once one amends. Returns the
+    number of entries amended: a fact that was not told before is no amendment."""
     amended = 0
     for change in changes:
-        db.session.execute(update(Entry).where(Entry.id == change.entry_id).values(**change.values))
-        for name, old, new in change.amendments:
-            db.session.add(
-                Amendment(entry_id=change.entry_id, batch_id=batch_id, field=name, old=old, new=new, amended_at=now)
-            )
-        amended += bool(change.amendments)
-    db.session.flush()
+        as_before = [getattr(Entry, name).is_not_distinct_from(value) for name, value in change.had.items()]
+        written = db.session.execute(
+            update(Entry)
+            .where(Entry.id == change.entry_id, Entry.updated_at.is_(None), *as_before)
+            .values(**change.told)
+            .returning(Entry.id)
+        ).all()
+        if not written:
+            continue
+        amendments = [
+            {"entry_id": change.entry_id, "batch_id": batch_id, "field": name, "amended_at": now}
+            | {"old": _text(change.had[name]), "new": _text(change.told[name])}
+            for name in AMENDED
+            if change.had.get(name) is not None
+        ]
+        if amendments:
+            db.session.execute(insert(Amendment), amendments)
+            amended += 1
     return amended
 
 
@@ -214,10 +228,8 @@ def _parked(problem: RowProblem, portfolio_id: int, batch_id: int) -> dict[str, 
     }
 
 
-def _insert_ignoring(table: type[Entry] | type[ParkedRow], rows: Iterable[dict[str, Any]]) -> None:
-    """Core executemany in batches; a row that another import was quicker with is left out."""
-    make = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
-    statement = make(table).on_conflict_do_nothing()
+def _insert(table: type[Entry] | type[ParkedRow], rows: Iterable[dict[str, Any]]) -> None:
+    statement = insert_ignoring(table)
     for part in _parts(rows, BATCH_ROWS):
         db.session.execute(statement, part)
 

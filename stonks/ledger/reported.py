@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import delete, insert, select
 
 from stonks.core.records import FxRate, Position, StatementSummary
-from stonks.db import db
+from stonks.db import db, insert_ignoring
 from stonks.ledger.tables import ReportedPosition, ReportedRate
 
 Day = tuple[date, str | None]  # as of, account
@@ -39,9 +39,8 @@ class ChangedFacts:
             ]
             db.session.execute(insert(ReportedPosition), rows)
         if self.rates:
-            db.session.execute(
-                insert(ReportedRate), [{"portfolio_id": portfolio_id} | rate._asdict() for rate in self.rates]
-            )
+            rates = [{"portfolio_id": portfolio_id, **rate._asdict()} for rate in self.rates]
+            db.session.execute(insert_ignoring(ReportedRate), rates)
 
 
 def changed_facts(portfolio_id: int, positions: list[Position], summary: StatementSummary) -> ChangedFacts:

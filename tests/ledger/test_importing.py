@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 import pytest
@@ -12,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event, select
 
-from stonks.core.errors import StatementUnreadable
+from stonks.core.errors import NotFound, StatementUnreadable
 from stonks.core.records import Record, RowProblem
 from stonks.db import db
-from stonks.ledger import entries, importing, manual, review
+from stonks.ledger import entries, importing, manual, portfolios, review
 from stonks.ledger.entries import EntryFilter
 from stonks.ledger.importing import ImportOutcome
 from stonks.ledger.manual import ManualEntry
@@ -28,6 +29,20 @@ YEAR = [trade("1"), trade("2", on=date(2025, 11, 10)), dividend("3")]
 
 def let_in(portfolio_id: int, rows: Iterable[Record | RowProblem], clock: Clock, origin: str = "sync") -> ImportOutcome:
     return importing.import_reading(portfolio_id, ReadingOf(rows), origin=origin, now=clock())
+
+
+def at_once(app: Flask, how_many: int, import_it: Callable[[], ImportOutcome]) -> list[ImportOutcome]:
+    barrier = threading.Barrier(how_many)
+
+    def run() -> ImportOutcome:
+        with app.app_context():
+            barrier.wait()
+            outcome = import_it()
+            db.session.remove()
+            return outcome
+
+    with ThreadPoolExecutor(how_many) as pool:
+        return [future.result() for future in [pool.submit(run) for _ in range(how_many)]]
 
 
 def fingerprints(portfolio_id: int) -> list[bytes]:
@@ -74,23 +89,18 @@ def test_a_file_that_breaks_at_its_end_changes_nothing(portfolio_id: int, clock:
 
 def test_two_imports_of_one_file_at_once_add_each_row_once(portfolio_id: int, clock: Clock, ledger_app: Flask) -> None:
     rows = [trade(str(number)) for number in range(400)]
-    barrier = threading.Barrier(4)
-    outcomes: list[ImportOutcome] = []
-
-    def run() -> None:
-        with ledger_app.app_context():
-            barrier.wait()
-            outcomes.append(let_in(portfolio_id, rows, clock))
-            db.session.remove()
-
-    threads = [threading.Thread(target=run) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    outcomes = at_once(ledger_app, 4, lambda: let_in(portfolio_id, rows, clock))
     assert sum(outcome.new for outcome in outcomes) == 400
-    assert len(outcomes) == 4
     assert len(fingerprints(portfolio_id)) == 400
+
+
+def test_two_imports_at_once_amend_once(portfolio_id: int, clock: Clock, ledger_app: Flask) -> None:
+    let_in(portfolio_id, [trade(str(number)) for number in range(50)], clock)
+    later = [trade(str(number), commission="-2") for number in range(50)] + [position("10")]
+    outcomes = at_once(ledger_app, 3, lambda: let_in(portfolio_id, later, clock))
+    assert sum(outcome.amended for outcome in outcomes) == 50
+    assert len(db.session.scalars(select(Amendment)).all()) == 50
+    assert len(db.session.scalars(select(ReportedPosition)).all()) == 1
 
 
 def test_a_discarded_entry_never_comes_back(portfolio_id: int, clock: Clock) -> None:
@@ -126,6 +136,31 @@ def test_what_a_person_corrected_is_not_changed_back(portfolio_id: int, clock: C
     outcome = let_in(portfolio_id, [trade("1", commission="-5")], clock)
     assert (outcome.new, outcome.amended) == (0, 0)
     assert entries.get(portfolio_id, entry.id).commission is None
+
+
+def test_an_asset_class_told_later_mends_the_amount_in_silence(portfolio_id: int, clock: Clock) -> None:
+    let_in(portfolio_id, [trade("1", quantity="10000", price="98.5")], clock)
+    outcome = let_in(portfolio_id, [trade("1", quantity="10000", price="98.5", asset_class="BOND")], clock)
+    assert (outcome.new, outcome.amended) == (0, 0)
+    entry = db.session.scalars(select(Entry).execution_options(populate_existing=True)).one()
+    assert entry.amount == -9850
+
+
+def test_two_portfolios_on_one_query_split_by_currency_hold_each_row_once(
+    portfolio_id: int, new_user: Callable[[str], int], clock: Clock
+) -> None:
+    rows = [trade("1"), trade("2", symbol="SAP", currency="EUR"), trade("3"), trade("4", symbol="SAP", currency="EUR")]
+    other_id = portfolios.create(new_user("euro@example.com"), "Euro", "EUR", clock()).id
+    for _ in range(2):
+        let_in(portfolio_id, [row for row in rows if row.currency == "USD"], clock)
+        let_in(other_id, [row for row in rows if row.currency == "EUR"], clock)
+    held = fingerprints(portfolio_id) + fingerprints(other_id)
+    assert sorted(held) == sorted(row.fingerprint for row in rows)
+
+
+def test_an_import_into_a_portfolio_deleted_meanwhile_is_refused(portfolio_id: int, clock: Clock) -> None:
+    with pytest.raises(NotFound):
+        let_in(portfolio_id + 1, YEAR, clock)
 
 
 def test_a_row_that_cannot_be_read_is_parked_once_and_shown(portfolio_id: int, clock: Clock) -> None:
