@@ -1,4 +1,4 @@
-// What plain pages cannot do by themselves: copy buttons, and menus that close again. Every page works without it.
+// What plain pages cannot do by themselves: copy buttons, menus that close again, rows by arrow keys. Every page works without it.
 "use strict";
 
 const announce = (text) => {
@@ -37,6 +37,22 @@ document.addEventListener("click", (event) => {
   }
 });
 
+// Up and down lead through a table's rows, staying at the same link or button.
+document.addEventListener("keydown", (event) => {
+  const row = event.target.closest(".table tbody tr");
+  if (!row || !["ArrowUp", "ArrowDown"].includes(event.key) || !event.target.matches("a, button, summary")) return;
+  const stops = (of) => [...of.querySelectorAll("a, button, summary")].filter((stop) => stop.checkVisibility());
+  const place = stops(row).indexOf(event.target);
+  let other = row;
+  do {
+    other = event.key === "ArrowDown" ? other.nextElementSibling : other.previousElementSibling;
+  } while (other && !stops(other)[place]);
+  if (other) {
+    event.preventDefault();
+    stops(other)[place].focus();
+  }
+});
+
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
   const menu = document.querySelector("details.menu[open]");
@@ -50,8 +66,15 @@ document.addEventListener("submit", (event) => {
   // A second press of the same button would send a plain form twice.
   const form = event.target;
   if (form.dataset.sent && !form.matches("[hx-post], [hx-get]")) event.preventDefault();
-  if (form.method === "post") form.dataset.sent = "yes";
+  if (form.method === "post") {
+    form.dataset.sent = "yes";
+    setTimeout(() => delete form.dataset.sent, 5000);
+  }
 });
+
+// A page that came back because of a mistake starts at the mistake.
+document.querySelector("main [aria-invalid=true]")?.focus();
+
 addEventListener("pageshow", () => {
   for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
 });

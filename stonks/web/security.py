@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from datetime import timedelta
 from functools import cache
 from ipaddress import ip_address
@@ -72,7 +73,7 @@ class TrustedProxy:
         self._direct = app
         self._behind = ProxyFix(app, x_for=1, x_proto=1, x_host=1)
 
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> object:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         app = self._behind if _is_loopback(environ.get("REMOTE_ADDR", "")) else self._direct
         return app(environ, start_response)
 
