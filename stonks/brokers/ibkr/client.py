@@ -15,7 +15,6 @@ from datetime import timedelta
 from http.cookiejar import DefaultCookiePolicy
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, cast
-from urllib.parse import urljoin
 
 import requests
 import urllib3
@@ -77,6 +76,11 @@ _UNINTELLIGIBLE = _Failure(
     "IBKR answered with something that is neither a statement nor a reason.",
     elsewhere=_EITHER,
 )
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """None, always: even told not to follow, requests would parse the target and read the whole body."""
 
 
 class FlexClient:
@@ -143,7 +147,7 @@ class FlexClient:
             for _ in range(_MOST_REDIRECTS):
                 if response.status_code not in _REDIRECTS:
                     break
-                target = self._hosts.redirect_target(urljoin(response.url, response.headers.get("Location", "")))
+                target = self._hosts.redirect_target(response.url, response.headers.get("Location", ""))
                 response.close()
                 if target is None:
                     return _Failure(
@@ -171,9 +175,9 @@ class FlexClient:
 
     def _session(self) -> requests.Session:
         """This thread's, made anew after a fork: two processes on one connection would read each other's answers."""
-        kept: tuple[int, requests.Session] | None = getattr(self._sessions, "kept", None)
+        kept: tuple[int, _Session] | None = getattr(self._sessions, "kept", None)
         if kept is None or kept[0] != os.getpid():
-            session = requests.Session()
+            session = _Session()
             # One person's cookies are not another's, and a .netrc is nobody's business here.
             session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
             session.auth = _no_auth

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 IBKR_ORIGINS = ("https://ndcdyn.interactivebrokers.com", "https://gdcdyn.interactivebrokers.com")
 # The retired endpoint on the second host: since May 2026 it answers 1001 to everything, but some receipts name it.
@@ -33,9 +33,13 @@ class Hosts:
         others = [there for there in self._allowed if there != here]
         return others[0] + _path_and_query(url) if here in self._allowed and others else None
 
-    def redirect_target(self, told: str) -> str | None:
-        """The address of a redirect, when it may be followed."""
-        return origin(told) + _path_and_query(told) if self.allows(told) else None
+    def redirect_target(self, here: str, told: str) -> str | None:
+        """The address that `told`, found at `here`, leads to; None when it may not be followed."""
+        try:
+            target = urljoin(here, told)
+        except ValueError:
+            return None
+        return origin(target) + _path_and_query(target) if self.allows(target) else None
 
     def statement_url(self, told: str) -> str | None:
         """The address that a receipt names, when it may be used; query and fragment are left out."""
