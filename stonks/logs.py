@@ -41,6 +41,8 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
             "request": _request_id(),
+            "run": getattr(record, "run", None),
+            "connection": getattr(record, "connection", None),
             "error": self.formatException(record.exc_info) if record.exc_info else None,
         }
         return masked(json.dumps({key: value for key, value in line.items() if value is not None}, ensure_ascii=False))

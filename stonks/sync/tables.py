@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from stonks.db import Base, UtcDateTime
@@ -22,7 +22,9 @@ class Connection(Base):
     # JSON of all credential fields, sealed for owner "connection:<id>"; None = disconnected
     sealed_credentials: Mapped[bytes | None] = mapped_column(LargeBinary)
     public_fields: Mapped[str] = mapped_column(Text, default="{}")  # JSON of the fields that are no secret (query_id)
-    credentials_version: Mapped[int] = mapped_column(default=1)  # raised by every change: runs of older ones import nothing
+    credentials_version: Mapped[int] = mapped_column(
+        default=1
+    )  # raised by every change: runs of older ones import nothing
     credentials_saved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     accepted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when the broker first took these credentials
     allowance: Mapped[str | None] = mapped_column(String(32))  # Vault.name_for(broker.allowance_name(credentials))
@@ -49,6 +51,15 @@ class SyncRun(Base):
     __table_args__ = (
         Index("ix_sync_runs_due", "state", "due_at"),
         Index("ix_sync_runs_connection", "connection_id", "id"),
+        Index("ix_sync_runs_allowance", "allowance", "called_at"),
+        # Whatever goes wrong elsewhere: a connection never has two runs under way.
+        Index(
+            "uq_sync_runs_live",
+            "connection_id",
+            unique=True,
+            sqlite_where=text("finished_at IS NULL"),
+            postgresql_where=text("finished_at IS NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -61,14 +72,18 @@ class SyncRun(Base):
     attempts: Mapped[int] = mapped_column(default=0)  # steps begun without an answer since the last transition
     requests: Mapped[int] = mapped_column(default=0)  # SendRequests made
     credentials_version: Mapped[int] = mapped_column(default=0)
-    sealed_credentials: Mapped[bytes | None] = mapped_column(LargeBinary)  # tests only, owner "test:<portfolio id>"; wiped at the end
+    sealed_credentials: Mapped[bytes | None] = mapped_column(
+        LargeBinary
+    )  # tests only, owner "test:<portfolio id>"; wiped at the end
     allowance: Mapped[str | None] = mapped_column(String(32))
     ticket: Mapped[str | None] = mapped_column(Text)  # JSON {reference, url}
     with_period: Mapped[bool] = mapped_column(default=True)  # still asking with p=365
+    started_over: Mapped[bool] = mapped_column(default=False, server_default=false())  # a lost ticket was replaced once
     queued_at: Mapped[datetime] = mapped_column(UtcDateTime)
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when the next step may run; None when finished
     lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)  # a step is under way until then
     ticket_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    called_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the last call to the broker
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     waiting_for: Mapped[str | None] = mapped_column(Text)  # what the page says while it runs
     failure: Mapped[str | None] = mapped_column(String(20))  # FailureKind or states.Ending
@@ -76,5 +91,6 @@ class SyncRun(Base):
     message: Mapped[str | None] = mapped_column(Text)  # how it ended, in words
     remedy: Mapped[str | None] = mapped_column(Text)
     batch_id: Mapped[int | None] = mapped_column(ForeignKey("import_batches.id", ondelete="SET NULL"))
+    # Before the end: a tested statement to import instead of asking for one. After it: the statement that came.
     statement_id: Mapped[int | None] = mapped_column(ForeignKey("kept_statements.id", ondelete="SET NULL"))
     result: Mapped[str | None] = mapped_column(Text)  # JSON: counts, period, findings, warnings

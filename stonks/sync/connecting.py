@@ -1,0 +1,331 @@
+"""Connecting a portfolio, testing that, disconnecting, syncing now: what a person does, and what the page shows of it.
+
+No broker is called here: whatever asks one becomes a run, and a worker takes it from there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import func, select
+
+from stonks.brokers.contract import Broker
+from stonks.core.errors import InvalidInput, NotFound, SecretUnreadable, StonksError
+from stonks.db import db, transaction
+from stonks.ledger import archive
+from stonks.ledger.tables import KeptStatement, Portfolio
+from stonks.services import services
+from stonks.sync import credentials, views
+from stonks.sync import runs as rows
+from stonks.sync.credentials import MASK_PREFIX, TestedAs
+from stonks.sync.states import STOPPED, ConnectionState, RunState
+from stonks.sync.tables import Connection, SyncRun
+from stonks.sync.timing import next_regular, slot_for
+from stonks.sync.views import ConnectionLine, ConnectionView, RunView
+
+MOST_FAILURES_AN_HOUR = 5  # of runs by hand: each refused one brings a lockout nearer
+
+
+@dataclass(frozen=True, slots=True)
+class SaveOutcome:
+    connection_id: int | None
+    run_id: int | None  # a run that was started by saving
+    disconnected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ResealOutcome:
+    done: int
+    lost: int  # sealed under a key that is gone
+
+
+def view(portfolio_id: int) -> ConnectionView | None:
+    """How the portfolio is connected; None when it never was."""
+    connection = _of(portfolio_id)
+    if connection is None:
+        return None
+    live = select(SyncRun).where(SyncRun.connection_id == connection.id, SyncRun.finished_at.is_(None))
+    return views.of_connection(connection, db.session.scalar(live))
+
+
+def save(
+    portfolio_id: int,
+    broker_code: str,
+    fields: Mapping[str, str],
+    *,
+    only_currency: str | None,
+    token_expires_on: date | None,
+    day_first: bool | None,
+    now: datetime,
+) -> SaveOutcome:
+    """Seal the credentials and start the first run; an emptied secret disconnects. Raises InvalidInput.
+
+    A statement that a test fetched with the same credentials becomes the first import, and nothing is asked for.
+    """
+    broker = _broker(broker_code)
+    connection = _of(portfolio_id)
+    saved = _saved(connection, broker)
+    connected = connection is not None and connection.state != ConnectionState.DISCONNECTED
+    if connected and all(not fields.get(one.name, "").strip() for one in broker.fields if one.secret):
+        disconnect(portfolio_id, now)
+        return SaveOutcome(connection.id if connection else None, None, disconnected=True)
+    meant = credentials.unmasked(broker, fields, saved)
+    _check(broker, meant, only_currency)
+    with transaction():
+        row = _of(portfolio_id, lock=True) or _new(portfolio_id, broker, now)
+        changed = meant != saved or row.broker != broker.code
+        reads_otherwise = (row.only_currency, row.day_first) != (only_currency, day_first)
+        was_stopped = row.state in STOPPED
+        row.only_currency, row.token_expires_on, row.day_first = only_currency, token_expires_on, day_first
+        if not (changed or reads_otherwise or was_stopped):
+            return SaveOutcome(row.id, None, disconnected=False)
+        if changed:
+            _seal(row, broker, meant, now)
+        elif was_stopped:
+            row.credentials_saved_at = now
+        run = _restart(row, meant, now)
+        run_id, step = (run.id, run.step) if run else (None, 0)
+    if run_id is not None:
+        rows.wake(run_id, step)
+    return SaveOutcome(row.id, run_id, disconnected=False)
+
+
+def disconnect(portfolio_id: int, now: datetime) -> None:
+    """The sealed credentials go at once, a run under way imports nothing, the transactions stay."""
+    with transaction():
+        row = _of(portfolio_id, lock=True)
+        if row is None:
+            return
+        row.sealed_credentials = row.allowance = row.accepted_at = None
+        row.credentials_version += 1
+        row.next_run_at = row.locked_until = row.token_expires_on = None
+        _set_state(row, ConnectionState.DISCONNECTED, now)
+        live = rows.live_run(row.id)
+        if live is not None:
+            rows.cancel(live, rows.CANCELLED_BY_DISCONNECT, now)
+
+
+def start_test(
+    portfolio_id: int,
+    broker_code: str,
+    fields: Mapping[str, str],
+    *,
+    only_currency: str | None,
+    day_first: bool | None,
+    now: datetime,
+) -> int:
+    """Have a worker fetch and read a statement without importing it; returns the run's id. A mask means the saved secret.
+
+    Raises InvalidInput.
+    """
+    broker = _broker(broker_code)
+    meant = credentials.unmasked(broker, fields, _saved(_of(portfolio_id), broker))
+    _check(broker, meant, only_currency)
+    vault = services().vault
+    allowance = credentials.allowance_of(vault, broker, meant)
+    _refuse_while_locked(allowance, now)
+    with transaction():
+        older = select(SyncRun).where(
+            SyncRun.portfolio_id == portfolio_id, SyncRun.reason == "test", SyncRun.finished_at.is_(None)
+        )
+        for run in db.session.scalars(older.with_for_update()):
+            rows.cancel(run, rows.CANCELLED_BY_TEST, now)
+        test = SyncRun(
+            portfolio_id=portfolio_id,
+            broker=broker.code,
+            reason="test",
+            state=RunState.QUEUED,
+            sealed_credentials=credentials.seal_test(vault, TestedAs(meant, only_currency, day_first), portfolio_id),
+            allowance=allowance,
+            queued_at=now,
+            due_at=now,
+        )
+        db.session.add(test)
+        db.session.flush()
+        run_id, step = test.id, 0
+    rows.wake(run_id, step)
+    return run_id
+
+
+def sync_now(portfolio_id: int, now: datetime) -> int:
+    """Start a run by hand; returns its id. Raises StonksError with the reason why not."""
+    with transaction():
+        row = _of(portfolio_id, lock=True)
+        if row is None or row.sealed_credentials is None:
+            raise StonksError("This portfolio is not connected to a broker.")
+        if row.state in STOPPED:
+            raise StonksError("Syncing is stopped until the connection is mended: save working credentials first.")
+        if rows.live_run(row.id) is not None:
+            raise StonksError("A sync is already under way.")
+        _refuse_while_locked(row.allowance, now)
+        if _failures_by_hand(row.id, now) >= MOST_FAILURES_AN_HOUR:
+            raise StonksError("Several tries have just failed. To avoid a lockout, try again in an hour.")
+        run = rows.start(row, "manual", now)
+        run_id, step = run.id, run.step
+    rows.wake(run_id, step)
+    return run_id
+
+
+def test_view(portfolio_id: int, run_id: int) -> RunView:
+    """Raises NotFound for a run of another portfolio."""
+    run = db.session.get(SyncRun, run_id)
+    if run is None or run.portfolio_id != portfolio_id:
+        raise NotFound("There is no such connection test.")
+    return views.of_run(run)
+
+
+def runs(portfolio_id: int, limit: int = 20) -> list[RunView]:
+    """The newest first, tests included."""
+    newest = select(SyncRun).where(SyncRun.portfolio_id == portfolio_id).order_by(SyncRun.id.desc()).limit(limit)
+    return [views.of_run(run) for run in db.session.scalars(newest)]
+
+
+def list_all() -> list[ConnectionLine]:
+    found = db.session.execute(
+        select(Connection, Portfolio.name)
+        .join(Portfolio, Portfolio.id == Connection.portfolio_id)
+        .order_by(Connection.portfolio_id)
+    )
+    return [
+        ConnectionLine(row.portfolio_id, name, row.broker, row.state, row.last_success_at, row.next_run_at)
+        for row, name in found
+    ]
+
+
+def reseal_all() -> ResealOutcome:
+    """Everything sealed, under the first key; afterwards the older keys can go."""
+    done = lost = 0
+    for table, column in (
+        (Connection, Connection.sealed_credentials),
+        (SyncRun, SyncRun.sealed_credentials),
+        (KeptStatement, KeptStatement.sealed),
+    ):
+        for row_id in list(db.session.scalars(select(table.id).where(column.is_not(None)))):
+            with transaction():
+                row = db.session.get(table, row_id, with_for_update=True)
+                sealed = getattr(row, column.key) if row is not None else None
+                if sealed is None:
+                    continue
+                try:
+                    setattr(row, column.key, services().vault.reseal(sealed))
+                    done += 1
+                except SecretUnreadable:
+                    lost += 1
+    return ResealOutcome(done, lost)
+
+
+def _broker(code: str) -> Broker:
+    broker = services().brokers.get(code)
+    if broker is None:
+        raise InvalidInput({"broker": "Choose a broker from the list."})
+    return broker
+
+
+def _of(portfolio_id: int, *, lock: bool = False) -> Connection | None:
+    query = select(Connection).where(Connection.portfolio_id == portfolio_id)
+    return db.session.scalar(query.with_for_update() if lock else query)
+
+
+def _saved(connection: Connection | None, broker: Broker) -> dict[str, str] | None:
+    """What is saved for this broker; None also when it cannot be opened: then it has to be typed again."""
+    if connection is None or connection.broker != broker.code:
+        return None
+    try:
+        return views.saved_fields(connection)
+    except SecretUnreadable:
+        return None
+
+
+def _check(broker: Broker, fields: Mapping[str, str], only_currency: str | None) -> None:
+    wrong = {
+        one.name: f"Paste the {one.label}: the saved one is not there to keep."
+        for one in broker.fields
+        if one.secret and fields[one.name].startswith(MASK_PREFIX)
+    }
+    wrong = {**broker.check_shape(fields), **wrong}
+    if only_currency is not None and not (
+        len(only_currency) == 3 and only_currency.isascii() and only_currency.isupper() and only_currency.isalpha()
+    ):
+        wrong["only_currency"] = "Write a currency as three capital letters, like EUR, or leave it empty."
+    if wrong:
+        raise InvalidInput(wrong)
+
+
+def _new(portfolio_id: int, broker: Broker, now: datetime) -> Connection:
+    row = Connection(
+        portfolio_id=portfolio_id,
+        broker=broker.code,
+        credentials_version=0,
+        state=ConnectionState.DISCONNECTED,
+        state_since=now,
+        slot=slot_for(portfolio_id),
+        created_at=now,
+    )
+    db.session.add(row)
+    db.session.flush()
+    return row
+
+
+def _seal(row: Connection, broker: Broker, fields: Mapping[str, str], now: datetime) -> None:
+    vault = services().vault
+    row.broker = broker.code
+    row.sealed_credentials = credentials.seal(vault, fields, credentials.owner_of_connection(row.id))
+    row.public_fields = json.dumps(credentials.public(broker, fields))
+    row.allowance = credentials.allowance_of(vault, broker, fields)
+    row.credentials_saved_at = now
+    row.accepted_at = None
+
+
+def _restart(row: Connection, fields: Mapping[str, str], now: datetime) -> SyncRun | None:
+    """Whatever is under way is of yesterday's settings: it ends, and a new run begins, unless the broker is locked."""
+    row.credentials_version += 1
+    live = rows.live_run(row.id)
+    if live is not None:
+        rows.cancel(live, rows.CANCELLED_BY_CHANGE, now)
+        db.session.flush()
+    row.tries = 0
+    name = credentials.name_of(services().vault, row.broker, fields)
+    tested = archive.take_tested(row.portfolio_id, name, now)
+    locked = rows.locked_out_until(row.allowance, now)
+    if locked is not None and tested is None:
+        _set_state(row, ConnectionState.LOCKED_OUT, now)
+        row.state_message = "The broker has locked this token for some hours. The first sync starts when that is over."
+        row.locked_until = row.next_run_at = locked
+        return None
+    _set_state(row, ConnectionState.ACTIVE, now)
+    row.locked_until = None
+    row.next_run_at = next_regular(services().brokers[row.broker], row.slot, now, services().settings.sync_every)
+    return rows.start(row, "first", now, statement_id=tested)
+
+
+def _set_state(row: Connection, state: ConnectionState, now: datetime) -> None:
+    if row.state != state:
+        row.state, row.state_since = state, now
+    row.state_code = row.state_message = None
+
+
+def _refuse_while_locked(allowance: str | None, now: datetime) -> None:
+    until = rows.locked_out_until(allowance, now)
+    if until is not None:
+        raise InvalidInput(
+            {"connection": f"The broker has locked this token. Nothing is asked until {until:%Y-%m-%d %H:%M} UTC."}
+        )
+
+
+def _failures_by_hand(connection_id: int, now: datetime) -> int:
+    failed = select(func.count()).where(
+        SyncRun.connection_id == connection_id,
+        SyncRun.reason == "manual",
+        SyncRun.state == RunState.FAILED,
+        SyncRun.finished_at > now - timedelta(hours=1),
+    )
+    return db.session.scalar(failed) or 0
+
+
+__all__ = [
+    "MASK_PREFIX", "ConnectionLine", "ConnectionView", "ResealOutcome", "RunView", "SaveOutcome",
+    "disconnect", "list_all", "reseal_all", "runs", "save", "start_test", "sync_now", "test_view", "view",
+]  # fmt: skip

@@ -1,0 +1,246 @@
+"""One step of a sync run, with at most one call to the broker.
+
+Claim the row by compare-and-set and count the attempt; call, outside any transaction; decide (states.py); write all
+that follows, the import included, in one transaction that first checks that nothing changed meanwhile. A worker that
+dies anywhere in between leaves a lease that runs out, and the tick makes the step due again.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import BinaryIO
+
+from redis import RedisError
+
+from stonks.brokers.contract import Broker, Pending, Ready, Ticket, Window
+from stonks.brokers.errors import BrokerError, FailureKind
+from stonks.core.errors import NotFound, SecretUnreadable, StatementUnreadable
+from stonks.core.records import Reading, Record, RowProblem, StatementSummary
+from stonks.db import db, transaction
+from stonks.ledger import archive
+from stonks.services import services
+from stonks.sync import allowance, credentials, runs
+from stonks.sync.credentials import TestedAs
+from stonks.sync.settling import Arrival, settle
+from stonks.sync.states import (
+    LIVE,
+    MOST_ATTEMPTS,
+    Arrived,
+    Ending,
+    Outcome,
+    Postponed,
+    Requested,
+    RunState,
+    Unusable,
+)
+from stonks.sync.tables import Connection, SyncRun
+
+log = logging.getLogger(__name__)
+
+LEASE = timedelta(seconds=330)  # longer than a call may take; a slower import loses no more than its turn
+DAYS_BACK = 365
+_EARLY = timedelta(seconds=2)  # by which a worker's clock may be behind
+_REDIS_AWAY = timedelta(seconds=15)
+_STUMBLED = timedelta(seconds=30)
+SEALED = Unusable(
+    Ending.SEALED, "The saved token can't be opened, paste it again.", remedy="Paste the token again and save."
+)
+GAVE_UP = Unusable(
+    Ending.GAVE_UP,
+    f"Stonksfolio gave up after {MOST_ATTEMPTS} tries that ended without an answer.",
+    remedy="It is tried again later by itself. The log tells why.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What one step needs to know, read once."""
+
+    run_id: int
+    number: int
+    state: RunState
+    portfolio_id: int
+    broker: Broker
+    is_test: bool
+    tested: TestedAs = field(repr=False)
+    ticket: Ticket | None
+    with_period: bool
+    kept_statement: int | None  # fetched by a test: imported instead of asking for one
+    allowance: str | None
+
+    @property
+    def asked_days(self) -> int | None:
+        return DAYS_BACK if self.with_period else None
+
+
+def advance(run_id: int, step: int, now: datetime) -> None:
+    """Takes the run from `step` to its next one; does nothing when someone else has, or when it is not due yet.
+
+    Needs an app context. Touches database and Redis, and calls the broker at most once.
+    """
+    run = db.session.get(SyncRun, run_id, populate_existing=True)
+    if run is None or run.step != step or run.state not in LIVE or run.due_at is None or run.due_at > now + _EARLY:
+        return
+    if run.attempts >= MOST_ATTEMPTS:
+        settle(run_id, step, GAVE_UP, now)
+        return
+    try:
+        this = _read(run, services().brokers[run.broker])
+    except SecretUnreadable:
+        settle(run_id, step, SEALED, now)
+        return
+    if this.kept_statement is not None:
+        if _claim(this, now, calls=False):
+            _import_kept(this, this.kept_statement)
+        return
+    wait = _distance(this, now)
+    if wait > timedelta(0):
+        settle(run_id, step, Postponed(wait), now)
+    elif _claim(this, now, calls=True):
+        _ask(this)
+
+
+def let_go(run_id: int, step: int, now: datetime) -> None:
+    """After advance(run_id, step) raised: the step is due again soon; its attempt stays counted."""
+    with transaction():
+        run = runs.locked_run(run_id)
+        if run is not None and run.step == step + 1 and run.lease_until is not None:
+            run.step += 1
+            run.lease_until = None
+            run.due_at = now + _STUMBLED
+
+
+def _read(run: SyncRun, broker: Broker) -> _Step:
+    """Raises SecretUnreadable."""
+    return _Step(
+        run_id=run.id,
+        number=run.step,
+        state=RunState(run.state),
+        portfolio_id=run.portfolio_id,
+        broker=broker,
+        is_test=run.reason == "test",
+        tested=_opened(run),
+        ticket=Ticket(**json.loads(run.ticket)) if run.ticket else None,
+        with_period=run.with_period,
+        kept_statement=run.statement_id if run.state == RunState.QUEUED else None,
+        allowance=run.allowance,
+    )
+
+
+def _opened(run: SyncRun) -> TestedAs:
+    vault = services().vault
+    if run.connection_id is None:
+        return credentials.open_test(vault, run.sealed_credentials or b"", run.portfolio_id)
+    connection = db.session.get(Connection, run.connection_id, populate_existing=True)
+    if connection is None or connection.sealed_credentials is None:  # disconnected in this very moment
+        raise SecretUnreadable("There is no token any more.")
+    fields = credentials.opened(vault, connection.sealed_credentials, credentials.owner_of_connection(connection.id))
+    return TestedAs(fields, connection.only_currency, connection.day_first)
+
+
+def _distance(this: _Step, now: datetime) -> timedelta:
+    """How long the token's allowance wants this call to wait; zero = it is counted and may go."""
+    if this.allowance is None:
+        return timedelta(0)
+    try:
+        return allowance.take(services().redis, this.allowance, now, runs.last_call(this.allowance))
+    except RedisError as error:
+        log.warning("run %s: Redis is away (%s)", this.run_id, type(error).__name__, extra={"run": this.run_id})
+        return _REDIS_AWAY
+
+
+def _claim(this: _Step, now: datetime, *, calls: bool) -> bool:
+    """Compare-and-set: whoever raises the step first does it. The attempt is counted before anything can go wrong."""
+    with transaction():
+        run = runs.locked_run(this.run_id)
+        if run is None or run.step != this.number or run.state not in LIVE:
+            return False
+        run.step += 1
+        run.attempts += 1
+        run.lease_until = now + LEASE
+        if calls:
+            run.called_at = now
+            run.requests += run.state == RunState.QUEUED
+    return True
+
+
+def _ask(this: _Step) -> None:
+    try:
+        answer: Outcome | Ready = _call(this)
+    except BrokerError as error:
+        answer = error
+    now, claimed = services().clock(), this.number + 1
+    if not isinstance(answer, Ready):
+        if isinstance(answer, BrokerError):
+            _log_refusal(this, answer)
+        settle(this.run_id, claimed, answer, now)
+        return
+    with closing(answer.body) as body:
+        _take_in(this, body, now, kept_statement=None)
+
+
+def _call(this: _Step) -> Outcome | Ready:
+    """The one call. Raises BrokerError."""
+    if this.state is RunState.QUEUED or this.ticket is None:
+        window = Window(days_back=this.asked_days)
+        return Requested(this.broker.request(this.tested.fields, window))
+    got: Ready | Pending = this.broker.collect(this.tested.fields, this.ticket)
+    return got
+
+
+def _import_kept(this: _Step, statement_id: int) -> None:
+    now = services().clock()
+    try:
+        body = archive.open_kept(statement_id)
+    except (NotFound, SecretUnreadable):
+        settle(this.run_id, this.number + 1, Postponed(timedelta(0)), now, forget_kept=True)
+        return
+    with closing(body):
+        _take_in(this, body, now, kept_statement=statement_id)
+
+
+def _take_in(this: _Step, body: BinaryIO, now: datetime, kept_statement: int | None) -> None:
+    """Reads the statement to its end, then hands it to the transaction that lets it in."""
+    claimed = this.number + 1
+    try:
+        reading = _Read(
+            this.broker.read(
+                body,
+                currency=this.tested.only_currency,
+                day_first=this.tested.day_first,
+                asked_days=this.asked_days,
+            )
+        )
+    except StatementUnreadable as error:
+        log.warning("run %s: statement unreadable (%s)", this.run_id, error.reason, extra={"run": this.run_id})
+        outcome = Unusable(Ending.STATEMENT, str(error), error.reason)
+        settle(this.run_id, claimed, outcome, services().clock())
+        return
+    name = credentials.name_of(services().vault, this.broker.code, this.tested.fields) if this.is_test else None
+    arrival = Arrival(body, reading, credentials_name=name, kept_statement=kept_statement)
+    settle(this.run_id, claimed, Arrived(), services().clock(), arrival)
+
+
+def _log_refusal(this: _Step, error: BrokerError) -> None:
+    level = logging.WARNING if error.kind is FailureKind.UNKNOWN else logging.INFO
+    log.log(level, "run %s: %s (%s)", this.run_id, error.kind, error.code, extra={"run": this.run_id})
+
+
+class _Read:
+    """A statement read to its end before the transaction begins, so that no lock is held while parsing."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._rows = list(reading)
+        self._summary = reading.summary
+
+    def __iter__(self) -> Iterator[Record | RowProblem]:
+        return iter(self._rows)
+
+    @property
+    def summary(self) -> StatementSummary:
+        return self._summary

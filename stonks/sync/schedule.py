@@ -1,0 +1,116 @@
+"""The scheduler's work: start what is due, wake what waits, free what a dead worker held, forget what is old.
+
+Safe to run on any number of machines at once: each start and each release is a compare-and-set.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, select
+from sqlalchemy.exc import IntegrityError
+
+from stonks.db import db, transaction
+from stonks.ledger import archive
+from stonks.services import services
+from stonks.sync import runs
+from stonks.sync.states import LIVE, STOPPED, ConnectionState
+from stonks.sync.tables import Connection, SyncRun
+from stonks.sync.timing import next_regular
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 500  # rows looked at by one tick; the next one takes the rest
+KEEP_RUNS = timedelta(days=90)
+KEEP_TESTS = timedelta(days=7)
+KEEP_STATEMENT_DAYS = 35
+PRUNE_EVERY = timedelta(hours=1)
+
+
+def tick(now: datetime) -> int:
+    """Everything that is due by now; returns how many runs were started or woken. Raises RedisError and database errors."""
+    started = _start_due(now)
+    _free_expired(now)
+    woken = wake_due(None, now)
+    if services().redis.set("stonks:pruned", 1, nx=True, ex=PRUNE_EVERY):
+        prune(now)
+    return started + woken
+
+
+def wake_due(since: datetime | None, now: datetime) -> int:
+    """Calls workers for the steps that became due after `since` (None: whenever). Reads only."""
+    due = select(SyncRun.id, SyncRun.step).where(
+        SyncRun.state.in_(LIVE), SyncRun.due_at <= now, SyncRun.lease_until.is_(None)
+    )
+    if since is not None:
+        due = due.where(SyncRun.due_at > since)
+    rows = db.session.execute(due.order_by(SyncRun.due_at).limit(AT_ONCE)).all()
+    db.session.rollback()
+    return sum(runs.wake(run_id, step) for run_id, step in rows)
+
+
+def prune(now: datetime) -> None:
+    """Forgets runs and kept statements past their time."""
+    with transaction():
+        db.session.execute(delete(SyncRun).where(SyncRun.finished_at < now - KEEP_RUNS))
+        db.session.execute(delete(SyncRun).where(SyncRun.reason == "test", SyncRun.finished_at < now - KEEP_TESTS))
+    archive.prune(now, KEEP_STATEMENT_DAYS)
+
+
+def _start_due(now: datetime) -> int:
+    query = select(Connection.id).where(Connection.next_run_at <= now).order_by(Connection.next_run_at).limit(AT_ONCE)
+    due = db.session.scalars(query).all()
+    db.session.rollback()
+    return sum(_start(connection_id, now) for connection_id in due)
+
+
+def _start(connection_id: int, now: datetime) -> bool:
+    try:
+        with transaction():
+            run = _started(connection_id, now)
+            if run is None:
+                return False
+            run_id, step = run.id, run.step
+    except IntegrityError:  # another scheduler, or a person, was as quick
+        return False
+    runs.wake(run_id, step)
+    return True
+
+
+def _started(connection_id: int, now: datetime) -> SyncRun | None:
+    row = runs.locked_connection(connection_id)
+    if row is None or row.next_run_at is None or row.next_run_at > now:
+        return None
+    if row.state in STOPPED or row.sealed_credentials is None:
+        row.next_run_at = None
+        return None
+    locked = runs.locked_out_until(row.allowance, now)
+    if locked is not None:  # met by another portfolio or a test with the same token
+        row.state, row.state_since = ConnectionState.LOCKED_OUT, now
+        row.locked_until = row.next_run_at = locked
+        return None
+    # Ahead of the run's own word on it: whatever becomes of the run, tomorrow comes.
+    row.next_run_at = next_regular(services().brokers[row.broker], row.slot, now, services().settings.sync_every)
+    if runs.live_run(row.id) is not None:
+        return None
+    if row.state == ConnectionState.LOCKED_OUT:
+        row.state, row.state_since = ConnectionState.ACTIVE, now
+        row.locked_until = row.state_code = row.state_message = None
+    return runs.start(row, "schedule", now)
+
+
+def _free_expired(now: datetime) -> None:
+    """Steps whose worker is gone become due again; the attempt stays counted."""
+    query = select(SyncRun.id).where(SyncRun.state.in_(LIVE), SyncRun.lease_until <= now).limit(AT_ONCE)
+    expired = db.session.scalars(query).all()
+    db.session.rollback()
+    for run_id in expired:
+        with transaction():
+            run = runs.locked_run(run_id)
+            if run is None or run.state not in LIVE or run.lease_until is None or run.lease_until > now:
+                continue
+            run.step += 1
+            run.lease_until = None
+            run.due_at = now
+            log.warning("run %s: its worker is gone, attempt %s", run_id, run.attempts, extra={"run": run_id})

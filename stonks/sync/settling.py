@@ -1,0 +1,226 @@
+"""Writing what a step came to: run, connection and, when a statement is here, the import, all in one transaction.
+
+Nothing is written when the run was cancelled, disconnected, given other credentials or taken over meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from hashlib import sha1
+from typing import Any, BinaryIO
+
+from sqlalchemy import select
+
+from stonks.brokers.contract import Broker
+from stonks.core.records import Reading, StatementSummary
+from stonks.db import db, transaction
+from stonks.ledger import archive, importing
+from stonks.services import services
+from stonks.sync import runs, telling
+from stonks.sync.states import (
+    LIVE,
+    ConnectionState,
+    Facts,
+    NextSync,
+    Outcome,
+    RunState,
+    Transition,
+    decide,
+)
+from stonks.sync.tables import Connection, SyncRun
+from stonks.sync.timing import LATER, next_after, next_regular
+
+log = logging.getLogger(__name__)
+
+_UNLOCK_SPREAD = timedelta(hours=1)  # so that those locked out together do not come back together
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A statement that was read to its end and waits to be let in."""
+
+    body: BinaryIO
+    reading: Reading
+    credentials_name: str | None = None  # of a test: what the kept statement is found by
+    kept_statement: int | None = None  # it came from the archive, and stays there
+
+
+def settle(
+    run_id: int,
+    step: int,
+    outcome: Outcome,
+    now: datetime,
+    arrival: Arrival | None = None,
+    *,
+    forget_kept: bool = False,
+) -> None:
+    """Carries out what `outcome` means for the run, if it still stands at `step`; wakes its next step when that is due."""
+    due: int | None = None
+    with transaction():
+        found = db.session.get(SyncRun, run_id)
+        connection = runs.locked_connection(found.connection_id) if found else None
+        run = runs.locked_run(run_id)
+        if run is None or run.step != step or run.state not in LIVE:
+            log.info("run %s: taken over or ended meanwhile", run_id, extra={"run": run_id})
+            return
+        if run.reason != "test" and not _still_connected(run, connection):
+            runs.cancel(run, runs.CANCELLED_BY_CHANGE, now)
+            return
+        broker = services().brokers[run.broker]
+        if forget_kept:
+            run.statement_id = None
+        summary = _let_in(run, connection, arrival, now) if arrival else None
+        transition = decide(_facts(run, connection, broker), outcome, now)
+        _write_run(run, transition, now)
+        if run.reason != "test" and connection is not None:
+            _write_connection(connection, broker, transition, summary, now)
+        if transition.run in LIVE and transition.wait <= timedelta(0):
+            due = run.step
+        _log(run, transition)
+    if due is not None:
+        runs.wake(run_id, due)
+
+
+def _still_connected(run: SyncRun, connection: Connection | None) -> bool:
+    return (
+        connection is not None
+        and connection.sealed_credentials is not None
+        and connection.credentials_version == run.credentials_version
+    )
+
+
+def _facts(run: SyncRun, connection: Connection | None, broker: Broker) -> Facts:
+    is_test = run.reason == "test"
+    if is_test:  # the saved connection knows whether this token was ever taken
+        connection = db.session.scalar(
+            select(Connection).where(Connection.portfolio_id == run.portfolio_id, Connection.allowance == run.allowance)
+        )
+    return Facts(
+        state=RunState(run.state),
+        broker=broker.name,
+        first_wait=services().settings.first_wait,
+        started_at=run.queued_at,
+        ticket_at=run.ticket_at,
+        with_period=run.with_period,
+        started_over=run.started_over,
+        is_test=is_test,
+        accepted=connection is not None and connection.accepted_at is not None,
+        saved_at=connection.credentials_saved_at if connection and not is_test else None,
+    )
+
+
+def _let_in(run: SyncRun, connection: Connection | None, arrival: Arrival, now: datetime) -> StatementSummary:
+    """Keeps the statement; unless this is a test, imports it."""
+    kept = arrival.kept_statement
+    if kept is None:
+        kept = archive.keep(
+            run.portfolio_id,
+            arrival.body,
+            origin="test" if run.reason == "test" else "sync",
+            now=now,
+            credentials_name=arrival.credentials_name,
+        )
+    run.statement_id = kept
+    if run.reason == "test":
+        run.result = json.dumps(telling.of_statement(arrival.reading.summary))
+        return arrival.reading.summary
+    outcome = importing.import_reading(
+        run.portfolio_id, arrival.reading, origin="sync", now=now, statement_sha1=_sha1(arrival.body)
+    )
+    archive.mark_imported(kept, now)
+    run.batch_id = outcome.batch_id
+    run.result = json.dumps(telling.of_import(outcome))
+    return outcome.summary
+
+
+def _write_run(run: SyncRun, transition: Transition, now: datetime) -> None:
+    run.failure, run.code = transition.failure, transition.code
+    run.message, run.remedy = transition.message or None, transition.remedy or None
+    if transition.run not in LIVE:
+        runs.finish(run, transition.run, now)
+        return
+    if transition.ticket is not None:
+        run.ticket, run.ticket_at = json.dumps(asdict(transition.ticket)), now
+    elif transition.run is RunState.QUEUED:
+        run.ticket = run.ticket_at = None
+    run.state = transition.run
+    run.step += 1
+    run.attempts = 0
+    run.lease_until = None
+    run.due_at = now + transition.wait
+    run.with_period, run.started_over = transition.with_period, transition.started_over
+    run.waiting_for = transition.waiting_for or None
+
+
+def _write_connection(
+    connection: Connection, broker: Broker, transition: Transition, summary: StatementSummary | None, now: datetime
+) -> None:
+    if transition.accepted and connection.accepted_at is None:
+        connection.accepted_at = now
+    if transition.connection is not None:
+        _change_state(connection, transition, now)
+    if transition.next_sync is None:
+        return
+    succeeded = transition.run is RunState.SUCCEEDED
+    connection.tries = 0 if succeeded else connection.tries + 1
+    if summary is not None:
+        connection.last_success_at = now
+        if summary.period is not None and summary.period_is_stated:
+            connection.covered_until = summary.period.last
+    every = services().settings.sync_every
+    if transition.next_sync is NextSync.UNLOCKED:
+        connection.locked_until = now + (transition.lock or timedelta(0))
+        connection.next_run_at = connection.locked_until + _UNLOCK_SPREAD * connection.slot / 10_000
+    elif summary is not None and every is None:
+        connection.next_run_at = _after_success(connection, broker, summary, now)
+    else:
+        connection.next_run_at = next_after(
+            transition.next_sync,
+            broker,
+            connection.slot,
+            now,
+            every,
+            requests_today=runs.requests_today(connection.id, now),
+        )
+
+
+def _change_state(connection: Connection, transition: Transition, now: datetime) -> None:
+    if connection.state != transition.connection:
+        connection.state_since = now
+    connection.state = transition.connection or connection.state
+    if transition.connection is ConnectionState.ACTIVE:
+        connection.state_code = connection.state_message = connection.locked_until = None
+    else:
+        connection.state_code = transition.code
+        connection.state_message = f"{transition.message} {transition.remedy}".strip() or None
+
+
+def _after_success(connection: Connection, broker: Broker, summary: StatementSummary, now: datetime) -> datetime:
+    """The regular time; sooner when the last business day is not in it yet, and a day on when nothing new could be."""
+    regular = next_regular(broker, connection.slot, now, None)
+    if summary.period is None or not summary.period_is_stated:
+        return regular
+    last = summary.period.last
+    if last < broker.last_business_day(now) and runs.requests_today(connection.id, now) < 2:
+        return min(regular, now + LATER)
+    if last >= broker.last_business_day(regular) and regular - now < timedelta(hours=12):
+        return next_regular(broker, connection.slot, regular, None)
+    return regular
+
+
+def _sha1(body: BinaryIO) -> bytes:
+    body.seek(0)
+    digest = sha1(usedforsecurity=False)
+    while piece := body.read(1 << 20):
+        digest.update(piece)
+    body.seek(0)
+    return digest.digest()
+
+
+def _log(run: SyncRun, transition: Transition) -> None:
+    ids: dict[str, Any] = {"run": run.id, "connection": run.connection_id}
+    what = f" ({transition.failure} {transition.code or ''})" if transition.failure else ""
+    log.info("run %s of connection %s: %s%s", run.id, run.connection_id, transition.run, what, extra=ids)

@@ -1,0 +1,261 @@
+"""What happens to a sync run after any answer: one pure function over a run's facts, an outcome and the time.
+
+Knows no database, no queue and no particular broker; a broker's codes arrive as FailureKind. The waits honour what is
+known of IBKR's service: a new request for a statement that is still being made earns a lockout, asking for the same
+ticket again does not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from stonks.brokers.contract import Pending, Ticket
+from stonks.brokers.errors import BrokerError, FailureKind
+
+
+class ConnectionState(StrEnum):
+    ACTIVE = "ACTIVE"
+    ACTIVATING = "ACTIVATING"  # a new token that the broker does not take yet, but may soon
+    AUTH_FAILED = "AUTH_FAILED"  # stopped until the credentials are saved anew
+    QUERY_REJECTED = "QUERY_REJECTED"  # stopped until the query is mended and saved
+    LOCKED_OUT = "LOCKED_OUT"  # the broker takes nothing until locked_until; goes on by itself then
+    DISCONNECTED = "DISCONNECTED"
+
+
+class RunState(StrEnum):
+    QUEUED = "QUEUED"  # no statement has been asked for yet
+    AWAITING_STATEMENT = "AWAITING_STATEMENT"  # the broker gave a ticket
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"  # disconnected, or other credentials were saved meanwhile
+
+
+LIVE = (RunState.QUEUED, RunState.AWAITING_STATEMENT)
+STOPPED = (ConnectionState.AUTH_FAILED, ConnectionState.QUERY_REJECTED, ConnectionState.DISCONNECTED)
+
+
+class Ending(StrEnum):
+    """Why a run failed, where no FailureKind of the broker says it."""
+
+    GAVE_UP = "gave_up"  # every try of one step ended without an answer
+    TOO_SLOW = "too_slow"  # the statement was not made in time
+    STATEMENT = "statement"  # it came, and cannot be read
+    SEALED = "sealed"  # the saved token cannot be opened any more
+
+
+class NextSync(StrEnum):
+    """When the connection is synced next, once a run has ended."""
+
+    REGULAR = "regular"  # in the next daily window
+    HOURS = "hours"  # some hours later, while the day's tries last
+    UNLOCKED = "unlocked"  # when the lockout is over
+    STOPPED = "stopped"  # not before a person does something
+
+
+LONGEST_POLLING = timedelta(minutes=30)  # of one ticket
+LONGEST_POLL_WAIT = timedelta(seconds=60)
+SHORTEST_BROKEN_WAIT = timedelta(seconds=30)  # after a timeout or a 5xx: the same ticket again
+RATE_WAIT = timedelta(seconds=60)
+LONGEST_RATE_WAITING = timedelta(minutes=10)
+LOCKOUT = timedelta(hours=12)
+ACTIVATION = timedelta(hours=1)  # from saving, as long as the broker never took the credentials
+ACTIVATION_WAIT = timedelta(minutes=10)
+MOST_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a decision looks at."""
+
+    state: RunState  # QUEUED or AWAITING_STATEMENT
+    broker: str  # its name, for sentences
+    first_wait: timedelta  # before the first look for a statement
+    started_at: datetime
+    ticket_at: datetime | None = None
+    with_period: bool = True
+    started_over: bool = False
+    is_test: bool = False
+    accepted: bool = False  # the broker has taken these credentials before
+    saved_at: datetime | None = None  # None for a test
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """The answer to a request: the broker makes the statement."""
+
+    ticket: Ticket
+
+
+@dataclass(frozen=True, slots=True)
+class Postponed:
+    """Nothing was asked: the token's allowance is used up for so long."""
+
+    wait: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """The statement is here, was read, and (unless this is a test) let into the ledger."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """The run cannot come to a good end: `ending` says why, in words `message` and `remedy`."""
+
+    ending: Ending
+    message: str
+    code: str | None = None
+    remedy: str = ""
+
+
+Outcome = Requested | Pending | Postponed | Arrived | Unusable | BrokerError
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """The run's next state and what becomes of its connection. While the run lives, `wait` says when it goes on."""
+
+    run: RunState
+    wait: timedelta = timedelta(0)
+    waiting_for: str = ""
+    ticket: Ticket | None = None  # a new one; without it a run that stays AWAITING_STATEMENT keeps its own
+    with_period: bool = True
+    started_over: bool = False
+    failure: str | None = None  # FailureKind or Ending
+    code: str | None = None
+    message: str = ""
+    remedy: str = ""
+    connection: ConnectionState | None = None  # None: stays as it is
+    accepted: bool = False  # the broker took the credentials
+    lock: timedelta | None = None  # ask for nothing this long
+    next_sync: NextSync | None = None  # when the run has ended
+
+
+def decide(facts: Facts, outcome: Outcome, now: datetime) -> Transition:
+    """The whole behaviour of a run. A finished run is never asked about."""
+    stay = Transition(facts.state, with_period=facts.with_period, started_over=facts.started_over)
+    match outcome:
+        case Requested(ticket):
+            return replace(
+                stay,
+                run=RunState.AWAITING_STATEMENT,
+                wait=facts.first_wait,
+                ticket=ticket,
+                waiting_for=f"{facts.broker} is making the statement.",
+                connection=ConnectionState.ACTIVE,
+                accepted=True,
+            )
+        case Postponed(wait):
+            return replace(stay, wait=wait, waiting_for="Keeping a polite distance between requests.")
+        case Pending(retry_after):
+            return _poll_again(facts, stay, retry_after or timedelta(0), None, now)
+        case Arrived():
+            return Transition(
+                RunState.SUCCEEDED, connection=ConnectionState.ACTIVE, accepted=True, next_sync=NextSync.REGULAR
+            )
+        case Unusable(ending, message, code, remedy):
+            sealed = ending is Ending.SEALED
+            return Transition(
+                RunState.FAILED,
+                failure=ending,
+                code=code,
+                message=message,
+                remedy=remedy,
+                connection=ConnectionState.AUTH_FAILED if sealed else None,
+                next_sync=NextSync.STOPPED if sealed else NextSync.HOURS,
+            )
+        case BrokerError():
+            return _refused(facts, stay, outcome, now)
+
+
+def _refused(facts: Facts, stay: Transition, error: BrokerError, now: datetime) -> Transition:
+    awaiting = facts.state is RunState.AWAITING_STATEMENT
+    match error.kind:
+        case FailureKind.CREDENTIALS | FailureKind.QUERY:
+            return _turned_down(facts, stay, error, now)
+        case FailureKind.LOCKED_OUT:
+            lock = max(LOCKOUT, error.retry_after or timedelta(0))
+            return _failed(error, ConnectionState.LOCKED_OUT, NextSync.UNLOCKED, lock=lock)
+        case FailureKind.RATE_LIMITED:
+            return _rate_limited(facts, stay, error, now)
+        case FailureKind.NO_SUCH_PERIOD if not awaiting and facts.with_period:
+            return replace(stay, with_period=False, waiting_for="Asking again, for the query’s own period.")
+        case FailureKind.START_OVER if awaiting and not facts.started_over:
+            return replace(stay, run=RunState.QUEUED, started_over=True, waiting_for="Asking for a new statement.")
+        case FailureKind.NOT_NOW if awaiting:
+            return _poll_again(facts, stay, max(SHORTEST_BROKEN_WAIT, error.retry_after or timedelta(0)), error, now)
+        case FailureKind.UNREADABLE if awaiting and error.code != "too-large":
+            # A page of maintenance, most likely: the ticket stays good.
+            return _poll_again(facts, stay, LONGEST_POLL_WAIT, error, now)
+        case _:
+            return _failed(error, None, NextSync.HOURS)
+
+
+def _poll_again(
+    facts: Facts, stay: Transition, at_least: timedelta, error: BrokerError | None, now: datetime
+) -> Transition:
+    """The same ticket again, with waits that grow with its age; a run that was delayed itself has looked once by now."""
+    asked_at = facts.ticket_at or facts.started_at
+    age = now - asked_at
+    if age >= LONGEST_POLLING:
+        if error is not None:
+            return _failed(error, None, NextSync.HOURS)
+        return Transition(
+            RunState.FAILED,
+            failure=Ending.TOO_SLOW,
+            message=f"{facts.broker} did not finish the statement within 30 minutes.",
+            remedy="Nothing to do: it is tried again by itself." if not facts.is_test else "Test again later.",
+            next_sync=NextSync.HOURS,
+        )
+    grown = min(max(facts.first_wait, age / 2), LONGEST_POLL_WAIT)
+    trouble = f" ({error})" if error is not None else ""
+    return replace(
+        stay,
+        wait=max(grown, min(at_least, LONGEST_POLLING)),
+        waiting_for=f"{facts.broker} is making the statement{trouble}.",
+    )
+
+
+def _rate_limited(facts: Facts, stay: Transition, error: BrokerError, now: datetime) -> Transition:
+    waited = now - (facts.ticket_at or facts.started_at)
+    limit = LONGEST_POLLING if facts.state is RunState.AWAITING_STATEMENT else LONGEST_RATE_WAITING
+    if waited >= limit:
+        return _failed(error, None, NextSync.HOURS)
+    wait = max(RATE_WAIT, error.retry_after or timedelta(0), waited)
+    return replace(stay, wait=wait, code=error.code, waiting_for=f"{error} It is asked again in a while.")
+
+
+def _turned_down(facts: Facts, stay: Transition, error: BrokerError, now: datetime) -> Transition:
+    perhaps_too_new = error.may_be_activating and not facts.accepted
+    if perhaps_too_new and facts.saved_at is not None and now - facts.saved_at < ACTIVATION:
+        return replace(
+            stay,
+            wait=ACTIVATION_WAIT,
+            code=error.code,
+            message=str(error),
+            waiting_for=f"{error} A new token can take up to 30 minutes to become active: asking every ten minutes.",
+            connection=ConnectionState.ACTIVATING,
+        )
+    state = ConnectionState.AUTH_FAILED if error.kind is FailureKind.CREDENTIALS else ConnectionState.QUERY_REJECTED
+    failed = _failed(error, state, NextSync.STOPPED)
+    if perhaps_too_new and facts.is_test:
+        hint = f"If the token was made within the last half hour, wait: {facts.broker} can take up to 30 minutes to activate one."
+        return replace(failed, remedy=f"{hint} {error.remedy}".strip())
+    return failed
+
+
+def _failed(
+    error: BrokerError, connection: ConnectionState | None, next_sync: NextSync, *, lock: timedelta | None = None
+) -> Transition:
+    return Transition(
+        RunState.FAILED,
+        failure=error.kind,
+        code=error.code,
+        message=str(error),
+        remedy=error.remedy,
+        connection=connection,
+        next_sync=next_sync,
+        lock=lock,
+    )

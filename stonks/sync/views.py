@@ -1,0 +1,139 @@
+"""What pages and commands see of connections and runs: values, never a secret."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from stonks.brokers.contract import Broker
+from stonks.core.errors import SecretUnreadable
+from stonks.services import services
+from stonks.sync import credentials
+from stonks.sync.states import STOPPED, ConnectionState, RunState
+from stonks.sync.tables import Connection, SyncRun
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    id: int
+    reason: str  # first, schedule, manual, test
+    state: RunState
+    finished: bool
+    queued_at: datetime
+    finished_at: datetime | None
+    waiting_for: str | None  # a sentence, while it is under way
+    failure: str | None
+    code: str | None
+    message: str | None  # how it ended
+    remedy: str | None
+    result: dict[str, Any] | None  # see telling.py
+    batch_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionView:
+    portfolio_id: int
+    broker: str  # its code
+    state: ConnectionState
+    state_code: str | None
+    state_message: str | None
+    state_since: datetime
+    public_fields: dict[str, str]
+    mask: str | None  # what stands in the secret's field; None when disconnected or unreadable
+    unreadable: bool  # the sealed token cannot be opened any more
+    only_currency: str | None
+    day_first: bool | None
+    token_expires_on: date | None
+    last_success_at: datetime | None
+    next_run_at: datetime | None
+    locked_until: datetime | None
+    covered_until: date | None
+    running: RunView | None
+
+    @property
+    def needs_attention(self) -> bool:
+        """Nothing goes on until a person does something."""
+        return self.unreadable or self.state in (ConnectionState.AUTH_FAILED, ConnectionState.QUERY_REJECTED)
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLine:
+    """A connection as the command line lists it."""
+
+    portfolio_id: int
+    portfolio: str
+    broker: str
+    state: str
+    last_success_at: datetime | None
+    next_run_at: datetime | None
+
+    def __str__(self) -> str:
+        last, following = _stamp(self.last_success_at, "never"), _stamp(self.next_run_at, "stopped")
+        return f"{self.portfolio_id}  {self.portfolio}  {self.broker}  {self.state}  last {last}  next {following}"
+
+
+def of_run(run: SyncRun) -> RunView:
+    return RunView(
+        id=run.id,
+        reason=run.reason,
+        state=RunState(run.state),
+        finished=run.finished_at is not None,
+        queued_at=run.queued_at,
+        finished_at=run.finished_at,
+        waiting_for=run.waiting_for,
+        failure=run.failure,
+        code=run.code,
+        message=run.message,
+        remedy=run.remedy,
+        result=json.loads(run.result) if run.result else None,
+        batch_id=run.batch_id,
+    )
+
+
+def of_connection(connection: Connection, running: SyncRun | None) -> ConnectionView:
+    mask, unreadable = _mask(connection)
+    return ConnectionView(
+        portfolio_id=connection.portfolio_id,
+        broker=connection.broker,
+        state=ConnectionState(connection.state),
+        state_code=connection.state_code,
+        state_message=connection.state_message,
+        state_since=connection.state_since,
+        public_fields=json.loads(connection.public_fields),
+        mask=mask,
+        unreadable=unreadable,
+        only_currency=connection.only_currency,
+        day_first=connection.day_first,
+        token_expires_on=connection.token_expires_on,
+        last_success_at=connection.last_success_at,
+        next_run_at=None if connection.state in STOPPED else connection.next_run_at,
+        locked_until=connection.locked_until,
+        covered_until=connection.covered_until,
+        running=of_run(running) if running is not None else None,
+    )
+
+
+def saved_fields(connection: Connection) -> dict[str, str] | None:
+    """The connection's opened credentials; None when there are none. Raises SecretUnreadable."""
+    if connection.sealed_credentials is None:
+        return None
+    owner = credentials.owner_of_connection(connection.id)
+    return credentials.opened(services().vault, connection.sealed_credentials, owner)
+
+
+def _mask(connection: Connection) -> tuple[str | None, bool]:
+    broker: Broker | None = services().brokers.get(connection.broker)
+    try:
+        fields = saved_fields(connection)
+    except SecretUnreadable:
+        return None, True
+    if fields is None or broker is None:
+        return None, False
+    secrets = [fields.get(one.name, "") for one in broker.fields if one.secret]
+    return (credentials.mask(secrets[0]) if secrets else None), False
+
+
+def _stamp(moment: datetime | None, absent: str) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M UTC") if moment else absent

@@ -1,0 +1,35 @@
+"""What workers do when woken. The ids in a job are all it knows; the rows tell the rest."""
+
+from __future__ import annotations
+
+import logging
+
+from stonks.db import db
+from stonks.services import services
+from stonks.sync import runner
+
+log = logging.getLogger(__name__)
+
+
+def advance_run(run_id: int, step: int) -> None:
+    """One step of a sync run. Needs an app context, which worker.py holds open.
+
+    Nothing is raised: a queue keeps what a failed job raised in Redis, and a step that stumbles is tried again by the
+    run's own rules, not by the queue's.
+    """
+    try:
+        runner.advance(run_id, step, services().clock())
+    except Exception:
+        log.exception("run %s: step %s stumbled", run_id, step, extra={"run": run_id})
+        _let_go(run_id, step)
+    finally:
+        db.session.remove()
+
+
+def _let_go(run_id: int, step: int) -> None:
+    """Makes the step due again soon, instead of when its lease is over."""
+    try:
+        db.session.remove()
+        runner.let_go(run_id, step, services().clock())
+    except Exception:
+        log.exception("run %s: waits for its lease to end", run_id, extra={"run": run_id})

@@ -1,0 +1,104 @@
+"""The entry of background processes: `python worker.py` does what queues hold, `python worker.py --schedule` says when.
+
+A worker does not fork per job: a step is one short call, and what a file may do to memory is bounded where it is read.
+One that dies is started again by its supervisor; what it was doing becomes due again by itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+import time
+from types import FrameType
+
+from flask import Flask
+from redis import RedisError
+from rq import Queue, SimpleWorker
+from rq.serializers import JSONSerializer
+from sqlalchemy.exc import SQLAlchemyError
+
+from stonks import logs, process
+from stonks.config import settings_or_exit
+from stonks.db import db
+from stonks.factory import create_app
+from stonks.queue import QUEUE_NAME
+from stonks.services import services
+from stonks.sync import schedule
+
+log = logging.getLogger("stonks.worker")
+
+_LOOK_SECONDS = 0.5  # between two looks for steps that have become due
+_LONGEST_PAUSE = 15.0  # between two tries while database or Redis are away
+_MOST_JOBS = 2_000  # then a new process: memory that fragments over weeks is given back
+
+
+def main(arguments: list[str]) -> None:
+    settings = settings_or_exit()
+    logs.configure(settings.json_logs)
+    process.follow_parent()
+    app = create_app(settings)
+    if arguments == ["--schedule"]:
+        keep_schedule(app)
+    elif arguments:
+        sys.exit("usage: python worker.py [--schedule]")
+    else:
+        work(app)
+
+
+def work(app: Flask) -> None:
+    """Until told to stop: the job under way is finished first, a second request ends it at once."""
+    with app.app_context():
+        redis = services().redis
+        process.keep_beating(redis, "worker")
+        worker = SimpleWorker(
+            [Queue(QUEUE_NAME, connection=redis, serializer=JSONSerializer)],
+            connection=redis,
+            serializer=JSONSerializer,
+            worker_ttl=60,
+            maintenance_interval=30,
+            job_monitoring_interval=5,
+            log_job_description=False,
+        )
+        worker.work(logging_level="WARNING", max_jobs=_MOST_JOBS)
+
+
+def keep_schedule(app: Flask) -> None:
+    """Ticks until told to stop, whatever happens to database and Redis meanwhile."""
+    stop = threading.Event()
+
+    def leave(_signal: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, leave)
+    signal.signal(signal.SIGINT, leave)
+    pause, next_tick, next_beat, looked_until = _LOOK_SECONDS, 0.0, 0.0, None
+    while not stop.is_set():
+        try:
+            with app.app_context():
+                now = services().clock()
+                if time.monotonic() >= next_beat:
+                    process.beat(services().redis, "scheduler")
+                    next_beat = time.monotonic() + 5
+                if time.monotonic() >= next_tick:
+                    schedule.tick(now)
+                    next_tick = time.monotonic() + services().settings.tick.total_seconds()
+                else:
+                    schedule.wake_due(looked_until, now)
+                looked_until, pause = now, _LOOK_SECONDS
+        except (RedisError, SQLAlchemyError) as error:
+            log.warning("database or Redis is away (%s), trying again in %.0f s", type(error).__name__, pause * 2)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+            next_tick = 0.0
+        except Exception:
+            log.exception("the scheduler stumbled")
+            pause = min(pause * 2, _LONGEST_PAUSE)
+        finally:
+            with app.app_context():
+                db.session.remove()
+        stop.wait(pause)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
