@@ -22,7 +22,7 @@ import urllib3
 from stonks.brokers.contract import Pending, Ready, Ticket, Window
 from stonks.brokers.errors import BrokerError, FailureKind
 from stonks.brokers.ibkr.envelope import PREFIX_BYTES, Shape, read_envelope, shape_of
-from stonks.brokers.ibkr.errors import RATE_WAIT, Step, refusal, still_pending
+from stonks.brokers.ibkr.errors import QUERIES, RATE_WAIT, TRY_LATER, Step, refusal, still_pending
 from stonks.brokers.ibkr.hosts import Hosts
 from stonks.brokers.ibkr.redaction import hide_tokens_in_logs
 
@@ -40,7 +40,7 @@ _NO_PROXIES: dict[str, str | None] = {"http": None, "https": None, "all": None}
 class Limits:
     connect_seconds: float = 10
     read_seconds: float = 60  # between two pieces of an answer
-    total_seconds: float = 300  # for one whole call, redirects included
+    total_seconds: float = 240  # for a whole step, redirects and the other host included
     body_bytes: int = 64 * 1024 * 1024  # of one answer, unpacked
 
 
@@ -62,11 +62,11 @@ class _Failure:
     code: str
     message: str
     elsewhere: tuple[Step, ...] = ()
+    remedy: str = TRY_LATER
     retry_after: timedelta | None = None
 
     def error(self) -> BrokerError:
-        remedy = "" if self.kind is FailureKind.UNREADABLE else "Nothing to do: Stonksfolio asks again by itself."
-        return BrokerError(self.kind, self.code, self.message, remedy=remedy, retry_after=self.retry_after)
+        return BrokerError(self.kind, self.code, self.message, remedy=self.remedy, retry_after=self.retry_after)
 
 
 _TIMEOUT = _Failure(FailureKind.NOT_NOW, "timeout", "IBKR's service did not answer in time.")
@@ -128,22 +128,22 @@ class FlexClient:
 
     def _ask(self, step: Step, url: str, parameters: dict[str, str]) -> _Answer:
         """The answer to one call, tried once more at IBKR's other host where that can help and cannot do harm."""
-        found = self._call(step, url, parameters)
+        deadline = time.monotonic() + self._limits.total_seconds
+        found = self._call(step, url, parameters, deadline)
         if isinstance(found, _Failure) and step in found.elsewhere:
             other = self._hosts.other(url)
-            again = self._call(step, other, parameters) if other else found
+            again = self._call(step, other, parameters, deadline) if other else found
             # The first failure is the one to tell: it is about the service that was configured.
             found = found if isinstance(again, _Failure) else again
         if isinstance(found, _Failure):
             raise found.error()
         return found
 
-    def _call(self, step: Step, url: str, parameters: dict[str, str]) -> _Answer | _Failure:
+    def _call(self, step: Step, url: str, parameters: dict[str, str], deadline: float) -> _Answer | _Failure:
         """One call, redirects within the allowed hosts included. Failures are values here, not exceptions: an
         exception raised while another is handled carries that one along, and with it the address."""
-        deadline = time.monotonic() + self._limits.total_seconds
         try:
-            response = self._get(url, parameters)
+            response = self._get(url, parameters, deadline)
             for _ in range(_MOST_REDIRECTS):
                 if response.status_code not in _REDIRECTS:
                     break
@@ -156,18 +156,21 @@ class FlexClient:
                         "IBKR's address sent the request on to a place that is not IBKR's, which was not followed.",
                         elsewhere=_EITHER,
                     )
-                response = self._get(target, {})
+                response = self._get(target, {}, deadline)
             with response:
                 return self._understood(step, response, deadline)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             return _transport_failure(error)
 
-    def _get(self, url: str, parameters: dict[str, str]) -> requests.Response:
+    def _get(self, url: str, parameters: dict[str, str], deadline: float) -> requests.Response:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise requests.exceptions.ReadTimeout
         return self._session().get(
             url,
             params=parameters,
             headers={"User-Agent": self._user_agent, "Accept": "*/*", "Accept-Encoding": "gzip"},
-            timeout=(self._limits.connect_seconds, self._limits.read_seconds),
+            timeout=(min(self._limits.connect_seconds, left), min(self._limits.read_seconds, left)),
             allow_redirects=False,
             stream=True,
             proxies=cast(dict[str, str], {**_NO_PROXIES}) if self._hosts.on_this_machine else None,
@@ -222,8 +225,7 @@ class FlexClient:
                 size += len(piece)
                 if size > limit:
                     body.close()
-                    message = f"IBKR's answer is larger than {_megabytes(limit)} and was not read."
-                    return _Failure(FailureKind.UNREADABLE, "too-large", message)
+                    return _too_large(limit)
                 if time.monotonic() > deadline:
                     body.close()
                     return _TIMEOUT
@@ -258,11 +260,26 @@ def _transport_failure(error: Exception) -> _Failure:
         getattr(error.args[0] if error.args else None, "reason", None), urllib3.exceptions.NewConnectionError
     )
     if never_connected:
-        message = "IBKR's service could not be reached from this machine."
-        return _Failure(FailureKind.NOT_NOW, "unreachable", message, elsewhere=_EITHER)
+        return _Failure(
+            FailureKind.NOT_NOW,
+            "unreachable",
+            "IBKR's service could not be reached from this machine.",
+            elsewhere=_EITHER,
+            remedy=f"{TRY_LATER} If it lasts, look at this machine's connection to the internet.",
+        )
     message = "The connection to IBKR broke before the answer was complete."
     # IBKR may have begun a statement: a second request for it could count as one too many.
     return _Failure(FailureKind.NOT_NOW, "incomplete", message, elsewhere=(Step.COLLECT,))
+
+
+def _too_large(limit: int) -> _Failure:
+    return _Failure(
+        FailureKind.UNREADABLE,
+        "too-large",
+        f"IBKR's answer is larger than {_megabytes(limit)} and was not read.",
+        remedy=f"In Client Portal open {QUERIES} and take sections and fields out of the query that the guide does "
+        "not name.",
+    )
 
 
 def _megabytes(size: int) -> str:

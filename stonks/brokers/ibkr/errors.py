@@ -32,7 +32,9 @@ class Meaning:
 
 QUERIES = "Performance & Reports → Flex Queries"
 TOKENS = f"{QUERIES} → Flex Web Service Configuration"
-TRY_LATER = "Nothing to do: Stonksfolio asks again by itself."
+TRY_LATER = (
+    "This usually passes by itself: a connected portfolio is tried again later, and a test can be repeated in a while."
+)
 RATE_WAIT = timedelta(seconds=60)  # 1018: one request a second, ten a minute, per token
 LOCKOUT_WAIT = timedelta(hours=12)  # 1025: users saw 12 to 14 hours
 # A refused generation counts towards the lockout behind 1025, so a new request keeps hours of distance.
@@ -119,14 +121,12 @@ MEANINGS: dict[str, Meaning] = {
         f"In Client Portal open {QUERIES}, edit the query, choose the account again under Delivery Configuration → "
         "Accounts and save it. Then save the connection here once more.",
     ),
-    "1017": Meaning(
-        FailureKind.START_OVER, "IBKR no longer knows the statement that was being made.", "Nothing to do."
-    ),
+    "1017": Meaning(FailureKind.START_OVER, "IBKR no longer knows the statement that was being made.", TRY_LATER),
     "1018": Meaning(
         FailureKind.RATE_LIMITED,
         "IBKR has had too many requests with this token in a short time.",
-        "Nothing to do: Stonksfolio waits and asks again. If another program uses the same token, give it more "
-        "distance.",
+        "Stonksfolio waits before it asks again. If another program uses the same token, let them run at "
+        "different times.",
         retry_after=RATE_WAIT,
     ),
     "1019": Meaning(FailureKind.NOT_NOW, "IBKR is still making the statement.", TRY_LATER, polls=True),
