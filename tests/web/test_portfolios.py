@@ -77,6 +77,11 @@ def test_deleting_asks_for_the_name(signed_in: FlaskClient, mine: Portfolio, own
 def test_anothers_portfolio_is_as_unknown_as_one_that_never_was(
     signed_in: FlaskClient, anothers: Portfolio, method: str, path: str
 ) -> None:
-    for portfolio_id in (anothers.id, 999, 10**20):
+    for portfolio_id in (anothers.id, 999):
         assert signed_in.open(f"/portfolios/{portfolio_id}{path}", method=method).status_code == 404
     assert portfolios.get(anothers.user_id, anothers.id).name == "Not yours"
+
+
+def test_a_number_that_no_row_can_have_is_an_address_that_does_not_exist(signed_in: FlaskClient) -> None:
+    assert signed_in.get(f"/portfolios/{2**31}").status_code == 404
+    assert signed_in.get(f"/portfolios/{10**30}/transactions").status_code == 404
