@@ -1,0 +1,225 @@
+"""A portfolio's entries as what stonks.portfolio folds: movements, receipts, instruments, prices, positions."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from itertools import chain
+from typing import Any, NamedTuple
+
+from sqlalchemy import Row, func, select, tuple_
+
+from stonks.core.amounts import PER_HUNDRED_CLASSES
+from stonks.core.records import CashKind, FxRate
+from stonks.db import db
+from stonks.ledger.entries import FOLD_ROWS
+from stonks.ledger.tables import Entry, ReportedPosition, ReportedRate
+from stonks.portfolio.income import Receipt
+from stonks.portfolio.movements import DERIVATIVES, Kind, Movement, instrument_key
+from stonks.portfolio.valuation import Instrument, Price, newer
+from stonks.rates import RateTable
+
+_COLUMNS = (
+    Entry.id, Entry.kind, Entry.type, Entry.entry_date, Entry.symbol, Entry.isin, Entry.currency, Entry.quantity,
+    Entry.price, Entry.amount, Entry.commission, Entry.commission_currency, Entry.taxes, Entry.other_amount,
+    Entry.other_currency, Entry.cancels, Entry.asset_class, Entry.multiplier, Entry.external_id, Entry.original_id,
+    Entry.action_kind, Entry.action_id, Entry.executed_at, Entry.description, Entry.notes,
+)  # fmt: skip
+_ZERO = Decimal(0)
+
+
+class Held(NamedTuple):
+    """What the broker says is held at the end of a day, all accounts together."""
+
+    key: str
+    quantity: Decimal
+    as_of: date
+    cost: Decimal | None
+
+
+@dataclass(slots=True)
+class Folding:
+    movements: list[Movement] = field(default_factory=list)
+    receipts: list[Receipt] = field(default_factory=list)
+    instruments: dict[str, Instrument] = field(default_factory=dict)
+    prices: dict[str, Price] = field(default_factory=dict)
+    reported: list[Held] = field(default_factory=list)
+    cash: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))  # per currency, all that is imported
+    entries: int = 0
+
+    @property
+    def reported_short(self) -> frozenset[str]:
+        return frozenset(held.key for held in self.reported if held.quantity < 0)
+
+
+def rates(portfolio_id: int, base: str) -> RateTable:
+    query = select(ReportedRate.on, ReportedRate.from_currency, ReportedRate.to_currency, ReportedRate.rate).where(
+        ReportedRate.portfolio_id == portfolio_id
+    )
+    return RateTable(base, (FxRate(*row) for row in db.session.execute(query)))
+
+
+def folding(portfolio_id: int) -> Folding:
+    """Everything that counts (discarded entries do not)."""
+    positions = _latest_positions(portfolio_id)
+    query = (
+        select(*_COLUMNS)
+        .where(Entry.portfolio_id == portfolio_id, Entry.discarded_at.is_(None))
+        .order_by(Entry.entry_date, Entry.id)
+        .execution_options(yield_per=FOLD_ROWS)
+    )
+    rows = list(db.session.execute(query))
+    found = Folding(entries=len(rows))
+    names = _Names(chain(rows, positions))
+    for row in rows:
+        if row.kind in ("TRADE", "CORPORATE_ACTION", "TRANSFER") and row.quantity:
+            key = names.key(row)
+            _know(found, key, names, row)
+            found.movements.append(_movement(row, key))
+            if row.kind == "TRADE" and row.price and not row.cancels:
+                found.prices[key] = newer(found.prices.get(key), Price(row.price, row.entry_date, False))
+        _receive(found, row, names)
+        _count_cash(found, row)
+    _report(found, positions, names)
+    return found
+
+
+class _Names:
+    """One name for what rows call by ISIN or by symbol alone: a symbol that only ever had one ISIN means that one."""
+
+    def __init__(self, rows: Iterable[Any]) -> None:
+        isins: dict[str, set[str]] = defaultdict(set)
+        for row in rows:
+            if row.symbol and row.isin and row.asset_class not in DERIVATIVES:
+                isins[row.symbol.upper()].add(row.isin)
+        self._isin = {symbol: next(iter(found)) for symbol, found in isins.items() if len(found) == 1}
+
+    def isin(self, row: Any) -> str | None:
+        if row.asset_class in DERIVATIVES:
+            return None
+        return row.isin or self._isin.get((row.symbol or "").upper())
+
+    def key(self, row: Any) -> str:
+        return instrument_key(self.isin(row), row.symbol, row.asset_class, row.currency)
+
+
+def _know(found: Folding, key: str, names: _Names, row: Any) -> None:
+    """The newest row names the instrument; facts it leaves out stay as they were."""
+    before = found.instruments.get(key)
+    found.instruments[key] = Instrument(
+        key=key,
+        symbol=row.symbol or (before.symbol if before else None) or row.isin or "?",
+        isin=names.isin(row),
+        currency=row.currency,
+        asset_class=row.asset_class or (before.asset_class if before else None),
+        multiplier=row.multiplier or (before.multiplier if before else None),
+        description=_title(row, before),
+    )
+
+
+def _title(row: Any, before: Instrument | None) -> str | None:
+    """A corporate action's description tells the action, not the name."""
+    told = None if getattr(row, "kind", "") == "CORPORATE_ACTION" else row.description
+    return told or (before.description if before else None)
+
+
+def _movement(row: Row[Any], key: str) -> Movement:
+    quantity, kind = row.quantity, Kind.TRADE
+    cash, known = _ZERO, True
+    if row.kind == "TRADE":
+        quantity = -row.quantity if row.type == "SELL" else row.quantity
+        cash = _trade_cash(row, quantity)
+    elif row.kind == "TRANSFER":
+        kind = Kind.TRANSFER_IN if row.type == "TRANSFER_IN" else Kind.TRANSFER_OUT
+        quantity = row.quantity if kind is Kind.TRANSFER_IN else -row.quantity
+        known = False
+    else:
+        kind = Kind.ACTION
+        cash = row.amount or _ZERO
+    return Movement(
+        on=row.entry_date,
+        kind=kind,
+        key=key,
+        quantity=quantity,
+        cash=cash,
+        cash_known=known,
+        price=row.price,
+        at=row.executed_at,
+        arrival=row.id,
+        asset_class=row.asset_class,
+        codes=frozenset(code.strip() for code in (row.notes or "").split(";") if code.strip()),
+        cancels=row.cancels,
+        external_id=row.external_id,
+        original_id=row.original_id,
+        action_kind=row.action_kind or "",
+        action_id=row.action_id,
+        description=row.description or "",
+    )
+
+
+def _trade_cash(row: Row[Any], quantity: Decimal) -> Decimal:
+    """With commission and taxes; a commission in another currency counts as a fee, not in the cost."""
+    if row.amount is None:
+        unit = (row.multiplier or Decimal(1)) / (100 if row.asset_class in PER_HUNDRED_CLASSES else 1)
+        cash = -quantity * (row.price or _ZERO) * unit
+    else:
+        cash = row.amount
+    if row.commission and row.commission_currency in (None, row.currency):
+        cash += row.commission
+    return cash + (row.taxes or _ZERO)
+
+
+def _receive(found: Folding, row: Row[Any], names: _Names) -> None:
+    if row.kind == "CASH" and row.amount is not None:
+        name = names.isin(row) or row.symbol
+        found.receipts.append(Receipt(row.entry_date, CashKind(row.type), row.amount, row.currency, name, row.id))
+    elif row.commission:
+        name = names.isin(row) or row.symbol
+        currency = row.commission_currency or row.currency
+        found.receipts.append(Receipt(row.entry_date, CashKind.FEE, row.commission, currency, name, row.id))
+
+
+def _count_cash(found: Folding, row: Row[Any]) -> None:
+    if row.amount:
+        found.cash[row.currency] += row.amount
+    if row.commission:
+        found.cash[row.commission_currency or row.currency] += row.commission
+    if row.taxes:
+        found.cash[row.currency] += row.taxes
+    if row.kind == "FX" and row.other_amount and row.other_currency:
+        found.cash[row.other_currency] += row.other_amount
+
+
+def _latest_positions(portfolio_id: int) -> list[ReportedPosition]:
+    """Of the last day each account was reported."""
+    last = (
+        select(func.coalesce(ReportedPosition.account, ""), func.max(ReportedPosition.as_of))
+        .where(ReportedPosition.portfolio_id == portfolio_id)
+        .group_by(func.coalesce(ReportedPosition.account, ""))
+    )
+    days = [tuple(row) for row in db.session.execute(last)]
+    if not days:
+        return []
+    query = select(ReportedPosition).where(
+        ReportedPosition.portfolio_id == portfolio_id,
+        tuple_(func.coalesce(ReportedPosition.account, ""), ReportedPosition.as_of).in_(days),
+    )
+    return list(db.session.scalars(query))
+
+
+def _report(found: Folding, positions: list[ReportedPosition], names: _Names) -> None:
+    held: dict[str, Held] = {}
+    for row in positions:
+        key = names.key(row)
+        _know(found, key, names, row)
+        if row.mark_price is not None:
+            found.prices[key] = newer(found.prices.get(key), Price(row.mark_price, row.as_of, True))
+        before = held.get(key)
+        cost = row.cost_basis
+        if before is not None:
+            cost = None if cost is None or before.cost is None else cost + before.cost
+        held[key] = Held(key, row.quantity + (before.quantity if before else _ZERO), row.as_of, cost)
+    found.reported = list(held.values())

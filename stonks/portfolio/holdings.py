@@ -1,0 +1,88 @@
+"""From movements to holdings: every instrument's open and closed lots, and how sure they are.
+
+What is sold without having come in opens a short only where that is told: options, futures and CFDs; a row with the
+broker's code O (opening); or an instrument that the broker reports as held short. Everything else is missing history
+and said to be that: no phantom shorts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+from stonks.portfolio import actions
+from stonks.portfolio.lots import ZERO, Book, ClosedLot, Lot, Method
+from stonks.portfolio.movements import DERIVATIVES, Kind, Movement, in_order
+
+
+@dataclass(slots=True)
+class Holdings:
+    """The books of every instrument that ever moved, by key."""
+
+    books: dict[str, Book]
+
+    def open(self) -> Iterator[Book]:
+        return (book for book in self.books.values() if book.lots)
+
+    def closed_lots(self) -> Iterator[ClosedLot]:
+        return (lot for book in self.books.values() for lot in book.closed)
+
+    def incomplete(self) -> list[Book]:
+        return [book for book in self.books.values() if not book.complete]
+
+
+def fold(
+    movements: Iterable[Movement], *, method: Method = Method.FIFO, reported_short: frozenset[str] = frozenset()
+) -> Holdings:
+    """`movements` in any order; `reported_short`: keys of what the broker says is held short."""
+    books: dict[str, Book] = {}
+
+    def book(key: str) -> Book:
+        if key not in books:
+            books[key] = Book(key, method)
+        return books[key]
+
+    ordered = in_order(movements)
+    for _day, of_day in groupby(ordered.movements, key=lambda item: item.on):
+        of_today = list(of_day)
+        for item in _without_own_transfers(of_today):
+            _fold_one(item, book(item.key), reported_short)
+        for legs in actions.grouped(item for item in of_today if item.kind is Kind.ACTION):
+            actions.apply(legs, book)
+    for cancel in ordered.widows:
+        book(cancel.key).say(f"The cancellation of {cancel.on.isoformat()} takes back a trade that is not here.")
+    return Holdings(books)
+
+
+def _fold_one(item: Movement, book: Book, reported_short: frozenset[str]) -> None:
+    if item.kind is Kind.TRANSFER_IN:
+        book.add(Lot(item.on, item.quantity, -item.cash, item.cash_known))
+        if not item.cash_known:
+            book.say(f"It came by transfer on {item.on.isoformat()}; what was paid for it is not told.")
+    elif item.kind is Kind.TRANSFER_OUT:
+        found = sum((lot.quantity for lot in book.take(-item.quantity)), ZERO)
+        if found != -item.quantity:
+            book.missing += item.quantity + found
+            book.say(f"On {item.on.isoformat()} more was transferred out than had come in.")
+    else:
+        book.trade(item.quantity, item.cash, item.on, may_open=_may_open(item, reported_short))
+
+
+def _may_open(item: Movement, reported_short: frozenset[str]) -> bool:
+    if item.only_closes:
+        return False
+    if item.quantity > 0:
+        return True
+    return item.asset_class in DERIVATIVES or "O" in item.codes or item.key in reported_short
+
+
+def _without_own_transfers(of_day: list[Movement]) -> list[Movement]:
+    """Trades and transfers, without those that leave one own account for another the same day."""
+    ins = [item for item in of_day if item.kind is Kind.TRANSFER_IN]
+    own: set[int] = set()
+    for out in (item for item in of_day if item.kind is Kind.TRANSFER_OUT):
+        pair = next((i for i in ins if i.key == out.key and i.quantity == -out.quantity and id(i) not in own), None)
+        if pair is not None:
+            own |= {id(pair), id(out)}
+    return [item for item in of_day if item.kind is not Kind.ACTION and id(item) not in own]

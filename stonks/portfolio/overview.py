@@ -1,0 +1,168 @@
+"""The first page's figures: what is held, what it gained, what it earned, what is not known."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
+
+from stonks.portfolio import income
+from stonks.portfolio.holdings import Holdings
+from stonks.portfolio.income import Income, Receipt
+from stonks.portfolio.lots import ZERO, ClosedLot
+from stonks.portfolio.valuation import Instrument, Price, Rates, Valued, value
+
+
+class Gains(NamedTuple):
+    """Realised, in the base currency. `unknown`: closed lots whose cost or rate is not known, left out."""
+
+    gain: Decimal
+    sales: int  # closed lots that count
+    unknown: int
+
+
+class Month(NamedTuple):
+    first: date
+    income: Income
+
+
+class Point(NamedTuple):
+    on: date
+    cost: Decimal  # of what is held at the end of that day, in the base currency
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    base: str
+    today: date
+    holdings: list[Valued]  # the largest first, those without a value last
+    value: Decimal
+    cost: Decimal  # of those holdings that have both a value and a cost
+    gain: Decimal
+    unvalued: list[Valued]  # left out of the value: no price, or no rate
+    uncosted: list[Valued]  # left out of the gain: no cost
+    oldest_price: date | None
+    realised: Gains  # this year's
+    income: Income  # this year's
+    months: list[Month]  # the last twelve, the oldest first
+    unconverted: int  # receipts without a rate, left out, of these twelve months and this year
+    costs: list[Point]
+    incomplete: int
+
+    @property
+    def gain_share(self) -> Decimal | None:
+        return self.gain / abs(self.cost) if self.cost else None
+
+    @property
+    def withheld_share(self) -> Decimal | None:
+        gross, withheld = (sum((getattr(month.income, name) for month in self.months), ZERO) for name in
+                           ("gross", "withheld"))  # fmt: skip
+        return -withheld / gross if gross > 0 and withheld <= 0 else None
+
+    def share_of(self, holding: Valued) -> Decimal | None:
+        if holding.value_base is None or self.value <= 0 or holding.value_base < 0:
+            return None
+        return holding.value_base / self.value
+
+
+def overview(
+    holdings: Holdings,
+    instruments: Mapping[str, Instrument],
+    prices: Mapping[str, Price],
+    receipts: Iterable[Receipt],
+    rates: Rates,
+    base: str,
+    today: date,
+) -> Overview:
+    valued = [value(book, instruments[book.key], prices.get(book.key), rates, today) for book in holdings.open()]
+    valued.sort(key=lambda one: (one.value_base is None, -(one.value_base or ZERO), one.instrument.symbol))
+    both = [one for one in valued if one.gain_base is not None]
+    first_month = _months_before(today, 11)
+    since = min(first_month, today.replace(month=1, day=1))
+    recent = [receipt for receipt in receipts if since <= receipt.on <= today]
+    converted = in_base(recent, rates)
+    by_month = income.by(converted, income.month)
+    return Overview(
+        base=base,
+        today=today,
+        holdings=valued,
+        value=sum((one.value_base for one in valued if one.value_base is not None), ZERO),
+        cost=sum((one.cost_base or ZERO for one in both), ZERO),
+        gain=sum((one.gain_base or ZERO for one in both), ZERO),
+        unvalued=[one for one in valued if one.value_base is None],
+        uncosted=[one for one in valued if one.value_base is not None and one.gain_base is None],
+        oldest_price=min((one.price.on for one in valued if one.price), default=None),
+        realised=gains((lot for lot in holdings.closed_lots() if lot.closed.year == today.year), instruments, rates),
+        income=income.total(one for one in converted if one.on.year == today.year),
+        months=[
+            Month(first, by_month.get(first, Income()))
+            for first in (_months_before(today, n) for n in range(11, -1, -1))
+        ],
+        unconverted=len(recent) - len(converted),
+        costs=cost_over_time(holdings, instruments, rates, today),
+        incomplete=len(holdings.incomplete()),
+    )
+
+
+def in_base(receipts: Iterable[Receipt], rates: Rates) -> list[Receipt]:
+    """At the rate of each one's day; those without a rate are left out."""
+    found = []
+    for receipt in receipts:
+        rate = rates(receipt.currency, receipt.on)
+        if rate is not None:
+            found.append(receipt._replace(amount=receipt.amount * rate))
+    return found
+
+
+def gains(lots: Iterable[ClosedLot], instruments: Mapping[str, Instrument], rates: Rates) -> Gains:
+    total, count, unknown = ZERO, 0, 0
+    for lot in lots:
+        found = gain_in_base(lot, instruments[lot.key], rates)
+        if found is None:
+            unknown += 1
+        else:
+            total, count = total + found, count + 1
+    return Gains(total, count, unknown)
+
+
+def gain_in_base(lot: ClosedLot, instrument: Instrument, rates: Rates) -> Decimal | None:
+    """Proceeds at the rate of the closing day less cost at that of the opening day; what was never paid (futures)
+    gains in its own currency and is converted once."""
+    then, now = rates(instrument.currency, lot.opened), rates(instrument.currency, lot.closed)
+    if lot.gain is None or then is None or now is None:
+        return None
+    return lot.gain * now if instrument.unpaid else lot.proceeds * now - lot.cost * then
+
+
+def cost_over_time(holdings: Holdings, instruments: Mapping[str, Instrument], rates: Rates, today: date) -> list[Point]:
+    """The cost of what was held, a point for each day it changed and one for today. Cost that is not known is left
+    out; a lot that went over to another instrument counts from its first day."""
+    changes: dict[date, Decimal] = defaultdict(Decimal)
+    for book in holdings.books.values():
+        instrument = instruments[book.key]
+        if instrument.unpaid:
+            continue
+        for lot in book.lots:
+            rate = rates(instrument.currency, lot.opened)
+            if rate is not None and lot.cost_known:
+                changes[lot.opened] += lot.cost * rate
+        for closed in book.closed:
+            rate = rates(instrument.currency, closed.opened)
+            if rate is not None and closed.cost_known:
+                changes[closed.opened] += closed.cost * rate
+                changes[closed.closed] -= closed.cost * rate
+    points, total = [], ZERO
+    for on in sorted(changes):
+        total += changes[on]
+        points.append(Point(on, total))
+    if points and points[-1].on < today:
+        points.append(Point(today, total))
+    return points
+
+
+def _months_before(day: date, months: int) -> date:
+    count = day.year * 12 + day.month - 1 - months
+    return date(count // 12, count % 12 + 1, 1)

@@ -1,0 +1,118 @@
+"""What holdings are worth: the last price there is, with its day, and exchange rates where there are any.
+
+A price older than five days is old; an amount without a rate is left out of a total and counted beside it.
+Every past amount is converted at the rate of its own day, so that a gain in the base currency holds the currency's part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import NamedTuple
+
+from stonks.core.amounts import PER_HUNDRED_CLASSES, UNPAID_CLASSES
+from stonks.portfolio.lots import ZERO, Book
+
+OLD = timedelta(days=5)
+
+Rates = Callable[[str, date], Decimal | None]  # currency, day -> what one unit is in the base currency
+
+
+class Instrument(NamedTuple):
+    key: str
+    symbol: str
+    isin: str | None
+    currency: str
+    asset_class: str | None
+    multiplier: Decimal | None
+    description: str | None = None
+
+    @property
+    def unit(self) -> Decimal:
+        """What one of quantity costs at a price of 1."""
+        unit = self.multiplier or Decimal(1)
+        return unit / 100 if self.asset_class in PER_HUNDRED_CLASSES else unit
+
+    @property
+    def unpaid(self) -> bool:
+        return self.asset_class in UNPAID_CLASSES
+
+
+class Price(NamedTuple):
+    price: Decimal
+    on: date
+    reported: bool  # by the broker as the day's mark; else the price of the last trade
+
+
+@dataclass(frozen=True, slots=True)
+class Valued:
+    """An open holding. Figures that are not known are None; those ending in `_base` are in the base currency."""
+
+    instrument: Instrument
+    book: Book
+    price: Price | None
+    old_price: bool
+    value: Decimal | None  # futures and CFDs: only what they gained, as nothing was paid for them
+    cost: Decimal | None
+    value_base: Decimal | None
+    cost_base: Decimal | None
+
+    @property
+    def quantity(self) -> Decimal:
+        return self.book.quantity
+
+    @property
+    def average_cost(self) -> Decimal | None:
+        """Per unit, as prices are quoted; with commission."""
+        if not self.book.cost_known:
+            return None
+        return self.book.cost / self.book.quantity / self.instrument.unit
+
+    @property
+    def gain(self) -> Decimal | None:
+        return None if self.value is None or self.cost is None else self.value - self.cost
+
+    @property
+    def gain_base(self) -> Decimal | None:
+        return None if self.value_base is None or self.cost_base is None else self.value_base - self.cost_base
+
+    @property
+    def gain_share(self) -> Decimal | None:
+        gain, cost = self.gain_base, self.cost_base
+        return gain / abs(cost) if gain is not None and cost else None
+
+
+def value(book: Book, instrument: Instrument, price: Price | None, rates: Rates, today: date) -> Valued:
+    worth = None if price is None else book.quantity * price.price * instrument.unit
+    cost: Decimal | None = book.cost if book.cost_known else None
+    if instrument.unpaid:
+        worth = None if worth is None or cost is None else worth - cost
+        cost = ZERO
+    now = rates(instrument.currency, today)
+    return Valued(
+        instrument=instrument,
+        book=book,
+        price=price,
+        old_price=price is not None and today - price.on > OLD,
+        value=worth,
+        cost=cost,
+        value_base=None if worth is None or now is None else worth * now,
+        cost_base=ZERO if instrument.unpaid else _cost_base(book, instrument.currency, rates),
+    )
+
+
+def _cost_base(book: Book, currency: str, rates: Rates) -> Decimal | None:
+    total = ZERO
+    for lot in book.lots:
+        rate = rates(currency, lot.opened)
+        if rate is None or not lot.cost_known:
+            return None
+        total += lot.cost * rate
+    return total
+
+
+def newer(known: Price | None, price: Price) -> Price:
+    """A broker's mark goes before a trade of the same day."""
+    return price if known is None or (price.on, price.reported) >= (known.on, known.reported) else known

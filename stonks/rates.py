@@ -1,0 +1,67 @@
+"""Exchange rates into one base currency: the statements' own, else the European Central Bank's, else none.
+
+The bank's come with the currencyconverter package, as a file: no network. It is read when first asked, once a process.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import date, timedelta
+from decimal import Decimal
+from functools import cache
+
+from currency_converter import CurrencyConverter, RateNotFoundError
+
+from stonks.core.records import FxRate
+
+# A statement's rate holds over a weekend and a holiday; beyond that the bank's is nearer the day.
+_HOLDS = timedelta(days=5)
+_ONE = Decimal(1)
+
+
+class RateTable:
+    """Callable as portfolio.valuation.Rates: what one unit of a currency is in the base currency on a day, or None."""
+
+    def __init__(self, base: str, reported: Iterable[FxRate] = ()) -> None:
+        self.base = base
+        self.latest_ecb_day: date | None = None  # set once a rate had to be older than the day asked for
+        self._known: dict[tuple[str, date], Decimal | None] = {}
+        self._reported: dict[str, list[tuple[date, Decimal]]] = defaultdict(list)
+        for rate in sorted(reported, key=lambda rate: rate.on):
+            if rate.to_currency == base and rate.rate:
+                self._reported[rate.from_currency].append((rate.on, rate.rate))
+            elif rate.from_currency == base and rate.rate:
+                self._reported[rate.to_currency].append((rate.on, _ONE / rate.rate))
+
+    def __call__(self, currency: str, on: date) -> Decimal | None:
+        if currency == self.base:
+            return _ONE
+        if (currency, on) not in self._known:
+            self._known[currency, on] = self._from_statements(currency, on) or self._from_bank(currency, on)
+        return self._known[currency, on]
+
+    def _from_statements(self, currency: str, on: date) -> Decimal | None:
+        days = self._reported.get(currency, [])
+        place = bisect_right(days, on, key=lambda entry: entry[0]) - 1
+        return days[place][1] if place >= 0 and on - days[place][0] <= _HOLDS else None
+
+    def _from_bank(self, currency: str, on: date) -> Decimal | None:
+        bank = _bank()
+        try:
+            bounds = [bank.bounds[one] for one in (currency, self.base) if one != "EUR"]
+            last = min((bound.last_date for bound in bounds), default=on)
+            if bounds and on < max(bound.first_date for bound in bounds):
+                return None
+            if on - last > _HOLDS:
+                self.latest_ecb_day = min(last, self.latest_ecb_day or last)
+            rate = bank.convert(1, currency, self.base, date=min(on, last))
+        except (RateNotFoundError, ValueError, KeyError):
+            return None
+        return Decimal(rate)
+
+
+@cache
+def _bank() -> CurrencyConverter:
+    return CurrencyConverter(fallback_on_missing_rate=True, fallback_on_missing_rate_method="last_known", decimal=True)
