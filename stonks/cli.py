@@ -14,9 +14,9 @@ from stonks.accounts import users as accounts
 from stonks.cli_statement import read_command
 from stonks.config import new_token_key
 from stonks.core.errors import StatementUnreadable, StonksError
-from stonks.ledger import exporting, importing
+from stonks.ledger import importing
 from stonks.services import services
-from stonks.sync import connecting, resealing
+from stonks.sync import connecting
 
 statement = AppGroup("statement", help="Read and import statements.")
 connection = AppGroup("connection", help="What is connected, and a sync now.")
@@ -41,11 +41,7 @@ def import_statement(file: Path, portfolio_id: int, broker: str) -> None:
     if broker not in services().brokers:
         _fail(f"There is no broker {broker!r}; there is: {', '.join(services().brokers)}.", status=2)
     try:
-        with file.open("rb") as source:
-            reading = exporting.open_upload(services().brokers[broker], source)
-            outcome = importing.import_reading(
-                portfolio_id, reading, origin="upload", now=services().clock(), file_name=file.name
-            )
+        outcome = importing.import_file(portfolio_id, file, services().brokers[broker], services().clock())
     except StatementUnreadable as error:
         _fail(str(error), status=2)
     except StonksError as error:
@@ -55,9 +51,13 @@ def import_statement(file: Path, portfolio_id: int, broker: str) -> None:
 
 @connection.command("list")
 def list_connections() -> None:
-    """What is connected: portfolio, status, last and next run."""
-    for view in connecting.list_all():
-        click.echo(view)
+    """What is connected: status, last and next run (UTC). ID is the portfolio's."""
+    lines = connecting.list_all()
+    if not lines:
+        click.echo("nothing is connected", err=True)
+        return
+    for line in lines:
+        click.echo(line)
 
 
 @connection.command("sync")
@@ -96,7 +96,7 @@ def new_key() -> None:
 @keys.command("rotate")
 def rotate_keys() -> None:
     """Seal everything again under the first key; afterwards the older keys can go."""
-    outcome = resealing.reseal_all()
+    outcome = connecting.reseal_all()
     click.echo(f"sealed again {outcome.done}, could not be opened {outcome.lost}")
     if outcome.lost:
         sys.exit(1)

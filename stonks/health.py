@@ -63,12 +63,9 @@ def _measurements(now: datetime) -> list[tuple[str, str, str, _Values]]:
     states = db.session.execute(select(Connection.state, func.count()).group_by(Connection.state))
     due = db.session.scalar(select(func.min(Connection.next_run_at)).where(Connection.next_run_at <= now))
     locked = db.session.scalar(select(func.count()).where(Connection.locked_until > now))
-    new, known, amended, problems = db.session.execute(
-        select(
-            *(func.coalesce(func.sum(getattr(ImportBatch, key)), 0) for key in ("new", "known", "amended", "problems"))
-        )
-    ).one()
-    imported = {"new": new, "known": known, "amended": amended, "problem": problems}
+    outcomes = ("new", "known", "amended", "problems")
+    sums = (func.coalesce(func.sum(getattr(ImportBatch, outcome)), 0) for outcome in outcomes)
+    imported = dict(zip(outcomes, db.session.execute(select(*sums)).one(), strict=True))
     return [
         ("stonks_sync_runs", "gauge", "Sync runs kept, by state and failure.", runs),
         (

@@ -183,7 +183,8 @@ def _listen(settings: Settings) -> socket.socket:
     try:
         return socket.create_server((settings.host, settings.port), family=family, backlog=256)
     except OSError as error:
-        why = os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror  # create_server adds to the text
+        number = error.errno or 0
+        why = os.strerror(number) if number > 0 else error.strerror  # create_server adds to the text
         raise StartError(
             f"Port {settings.port} on {settings.host} can't be used ({why}). "
             "Stop what uses it, or set STONKS_PORT to another one."

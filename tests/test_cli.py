@@ -107,7 +107,8 @@ def test_rotating_keys_lets_the_old_one_go(app: Flask, portfolio_id: int, settin
     new_key = new_token_key()
     both = create_app(replace(settings, token_keys=(new_key, *settings.token_keys)))
     cli.init_app(both)
-    done = both.test_cli_runner().invoke(args=["keys", "rotate"])
+    with both.app_context():
+        done = run(both, "keys", "rotate")
     assert done.exit_code == 0, done.output
     db.session.rollback()
     connection = db.session.scalars(select(Connection)).one()
@@ -119,6 +120,7 @@ def test_a_lost_key_is_counted_and_breaks_nothing(app: Flask, portfolio_id: int,
     connect(portfolio_id)
     without = create_app(replace(settings, token_keys=(new_token_key(),)))
     cli.init_app(without)
-    done = without.test_cli_runner().invoke(args=["keys", "rotate"])
+    with without.app_context():
+        done = run(without, "keys", "rotate")
     assert done.exit_code == 1
     assert "could not be opened 1" in done.output
