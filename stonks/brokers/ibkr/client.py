@@ -28,6 +28,7 @@ from stonks.brokers.ibkr.redaction import hide_tokens_in_logs
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MOST_REDIRECTS = 3
+_LONGEST_PAUSE_SECONDS = 30
 _PIECE = 64 * 1024
 _KEPT_IN_MEMORY = 1024 * 1024
 _RECEIPT_BYTES = 1024 * 1024
@@ -81,6 +82,13 @@ _UNINTELLIGIBLE = _Failure(
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> None:
         """None, always: even told not to follow, requests would parse the target and read the whole body."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    process: int
+    session: _Session
+    used_at: float
 
 
 class FlexClient:
@@ -177,15 +185,19 @@ class FlexClient:
         )
 
     def _session(self) -> requests.Session:
-        """This thread's, made anew after a fork: two processes on one connection would read each other's answers."""
-        kept: tuple[int, _Session] | None = getattr(self._sessions, "kept", None)
-        if kept is None or kept[0] != os.getpid():
+        """This thread's. Made anew after a fork, since two processes on one connection would read each other's answers,
+        and after a pause, since a connection that died in silence is noticed only when an answer does not come."""
+        kept: _Kept | None = getattr(self._sessions, "kept", None)
+        now = time.monotonic()
+        if kept is None or kept.process != os.getpid() or now - kept.used_at > _LONGEST_PAUSE_SECONDS:
             session = _Session()
             # One person's cookies are not another's, and a .netrc is nobody's business here.
             session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
             session.auth = _no_auth
-            kept = self._sessions.kept = (os.getpid(), session)
-        return kept[1]
+        else:
+            session = kept.session
+        self._sessions.kept = _Kept(os.getpid(), session, now)
+        return session
 
     def _understood(self, step: Step, response: requests.Response, deadline: float) -> _Answer | _Failure:
         """The answer with its body at hand, or why it is none."""
