@@ -136,6 +136,11 @@ def clock(value: datetime) -> Markup:
     )
 
 
+def places(text: str) -> int:
+    """How many digits a figure, made by one of the above, shows after its point."""
+    return len(text.partition(".")[2])
+
+
 def loses_digits(value: Decimal, text: str) -> bool:
     """Whether `text`, made from `value` by one of the above, shows less than there is."""
     shown = text.replace(MINUS, "-").replace(THIN_SPACE, "").removeprefix("+")
@@ -153,7 +158,7 @@ def origin_words(code: str) -> str:
 def init_app(app: Flask) -> None:
     for function in (
         plain, money, signed, quantity, price, percent, signed_percent, count,
-        day, day_text, moment, moment_text, ago, clock, loses_digits, type_words, origin_words,
+        day, day_text, moment, moment_text, ago, clock, loses_digits, places, type_words, origin_words,
     ):  # fmt: skip
         app.jinja_env.filters[function.__name__] = function
 

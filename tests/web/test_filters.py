@@ -87,3 +87,7 @@ def test_relative_time_keeps_the_absolute_one_beside_it(distance: timedelta, wor
     shown = filters.ago(NOW - distance, NOW).replace("\u00a0", " ")
     assert f">{words}</time>" in shown
     assert f'datetime="{NOW - distance:%Y-%m-%dT%H:%M:%SZ}"' in shown
+
+
+def test_the_places_of_a_figure_are_those_it_shows() -> None:
+    assert [filters.places(filters.quantity(Decimal(value))) for value in ("4", "1500.55", "-0.0001")] == [0, 2, 4]
