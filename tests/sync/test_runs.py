@@ -1,0 +1,327 @@
+"""A run from its start to its end, through the public functions, with a broker that says what the test wants."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+
+from stonks.brokers.contract import Pending
+from stonks.brokers.errors import FailureKind
+from stonks.core.errors import InvalidInput, StonksError
+from stonks.db import db
+from stonks.ledger.tables import KeptStatement
+from stonks.sync import connecting, runner, schedule
+from tests.sync.conftest import FIELDS, QUERY, TOKEN, Desk, refusal
+
+GOOD = ("SUCCEEDED", None)
+
+
+def test_saving_starts_the_first_run_which_imports(desk: Desk) -> None:
+    outcome = desk.save()
+    run = desk.finish()
+    assert (run.id, run.state, run.reason) == (outcome.run_id, "SUCCEEDED", "first")
+    assert desk.entries() == 2
+    assert desk.broker.calls == [("request", 365), ("collect", "4711")]
+    connection = desk.connection()
+    assert connection.state == "ACTIVE"
+    assert connection.last_success_at == connection.accepted_at or connection.accepted_at is not None
+    assert connection.covered_until == date(2026, 11, 19)
+
+
+def test_the_same_statement_next_day_adds_nothing(desk: Desk) -> None:
+    desk.save()
+    desk.finish()
+    desk.clock.now = desk.connection().next_run_at
+    assert schedule.tick(desk.clock()) == 1
+    run = desk.finish()
+    view = connecting.test_view(desk.portfolio_id, run.id)
+    assert (run.reason, run.state, view.result["new"], view.result["known"]) == ("schedule", "SUCCEEDED", 0, 2)
+    assert desk.entries() == 2
+
+
+def test_a_pending_statement_is_asked_for_by_the_same_ticket_with_growing_waits(desk: Desk) -> None:
+    desk.broker.answers = ["ticket", *[Pending(code="1019")] * 8]
+    desk.save()
+    asked_at = []
+    desk.broker.meanwhile = lambda: asked_at.append(desk.clock())
+    run = desk.finish()
+    waits = [later - earlier for earlier, later in zip(asked_at[1:], asked_at[2:], strict=False)]
+    assert [call[0] for call in desk.broker.calls].count("request") == 1
+    assert waits == sorted(waits)
+    assert waits[0] >= timedelta(milliseconds=500)
+    assert waits[-1] > timedelta(seconds=3)
+    assert run.state == "SUCCEEDED"
+
+
+def test_a_statement_that_never_comes_ends_the_run_after_half_an_hour(desk: Desk) -> None:
+    desk.broker.answers = ["ticket", *[Pending(code="1001")] * 500]
+    desk.save()
+    run = desk.finish()
+    assert (run.state, run.failure) == ("FAILED", "too_slow")
+    assert run.finished_at - run.queued_at < timedelta(minutes=33)
+    assert [call[0] for call in desk.broker.calls].count("request") == 1
+    assert desk.connection().state == "ACTIVE"
+    assert desk.connection().next_run_at is not None
+
+
+def test_refused_with_a_period_it_is_tried_once_without(desk: Desk) -> None:
+    desk.broker.answers = [refusal(FailureKind.NO_SUCH_PERIOD, "1003"), refusal(FailureKind.NO_SUCH_PERIOD, "1003")]
+    desk.save()
+    run = desk.finish()
+    assert desk.broker.calls == [("request", 365), ("request", None)]
+    assert run.state == "FAILED"
+
+
+def test_a_lost_ticket_is_replaced_once(desk: Desk) -> None:
+    lost = refusal(FailureKind.START_OVER, "1017")
+    desk.broker.answers = ["ticket", lost, "ticket", lost]
+    desk.save()
+    assert desk.finish().state == "FAILED"
+    assert [call[0] for call in desk.broker.calls] == ["request", "collect", "request", "collect"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "state"), [(FailureKind.CREDENTIALS, "AUTH_FAILED"), (FailureKind.QUERY, "QUERY_REJECTED")]
+)
+def test_refused_credentials_stop_the_automatic_sync_until_saved_anew(
+    desk: Desk, kind: FailureKind, state: str
+) -> None:
+    desk.broker.answers = [refusal(kind, "1012", remedy="Make a new one.")]
+    desk.save()
+    assert desk.finish().state == "FAILED"
+    view = connecting.view(desk.portfolio_id)
+    assert (view.state, view.state_code, view.next_run_at) == (state, "1012", None)
+    assert "Make a new one." in view.state_message
+    desk.clock.advance(days=3)
+    assert schedule.tick(desk.clock()) == 0
+    with pytest.raises(StonksError):
+        connecting.sync_now(desk.portfolio_id, desk.clock())
+
+    desk.save({"query_id": QUERY, "token": "111122223333444455556666"})
+    assert desk.finish().state == "SUCCEEDED"
+    view = connecting.view(desk.portfolio_id)
+    assert (view.state, view.state_message) == ("ACTIVE", None)
+    assert view.next_run_at > desk.clock()
+
+
+def test_unchanged_credentials_saved_again_after_a_refusal_try_again(desk: Desk) -> None:
+    desk.broker.answers = [refusal(FailureKind.CREDENTIALS, "1011")]
+    desk.save()
+    desk.finish()
+    mask = connecting.view(desk.portfolio_id).mask
+    desk.save({"query_id": QUERY, "token": mask})
+    assert desk.finish().state == "SUCCEEDED"
+
+
+def test_a_busy_broker_never_stops_the_automatic_sync_and_is_asked_at_most_three_times_a_day(desk: Desk) -> None:
+    desk.broker.answers = [refusal(FailureKind.NOT_NOW, "1001") for _ in range(50)]
+    desk.save()
+    desk.finish()
+    began = desk.clock.now
+    while desk.clock.now < began + timedelta(days=3):
+        desk.clock.advance(minutes=30)
+        schedule.tick(desk.clock())
+        if desk.run().finished_at is None:
+            desk.finish()
+    times = len(desk.broker.calls)
+    assert 4 <= times <= 11
+    assert desk.connection().state == "ACTIVE"
+    assert desk.connection().next_run_at is not None
+
+
+def test_a_lockout_is_waited_out_and_blames_no_credentials(desk: Desk) -> None:
+    desk.broker.answers = [refusal(FailureKind.LOCKED_OUT, "1025")]
+    desk.save()
+    desk.finish()
+    view = connecting.view(desk.portfolio_id)
+    assert view.state == "LOCKED_OUT"
+    assert view.locked_until >= desk.clock() + timedelta(hours=12)
+    with pytest.raises(StonksError):
+        connecting.sync_now(desk.portfolio_id, desk.clock())
+    with pytest.raises(InvalidInput):
+        desk.test()
+    desk.clock.advance(hours=11)
+    assert schedule.tick(desk.clock()) == 0
+    desk.clock.now = view.next_run_at
+    assert schedule.tick(desk.clock()) == 1
+    assert desk.finish().state == "SUCCEEDED"
+    assert connecting.view(desk.portfolio_id).state == "ACTIVE"
+
+
+def test_a_new_token_that_is_not_active_yet_is_tried_every_ten_minutes_for_an_hour(desk: Desk) -> None:
+    new = refusal(FailureKind.CREDENTIALS, "1015", may_be_activating=True)
+    desk.broker.answers = [new, new]
+    desk.save()
+    run = desk.step()
+    assert (run.state, connecting.view(desk.portfolio_id).state) == ("QUEUED", "ACTIVATING")
+    assert run.due_at - desk.clock() == timedelta(minutes=10)
+    assert desk.finish().state == "SUCCEEDED"
+    assert connecting.view(desk.portfolio_id).state == "ACTIVE"
+
+
+def test_a_token_that_never_becomes_active_is_given_up_after_an_hour(desk: Desk) -> None:
+    desk.broker.answers = [refusal(FailureKind.CREDENTIALS, "1015", may_be_activating=True) for _ in range(20)]
+    desk.save()
+    assert desk.finish().state == "FAILED"
+    assert len(desk.broker.calls) == 7
+    assert connecting.view(desk.portfolio_id).state == "AUTH_FAILED"
+
+
+def test_disconnecting_in_mid_air_imports_nothing_and_leaves_no_secret(desk: Desk) -> None:
+    desk.save()
+    desk.step()
+    desk.clock.advance(seconds=2)
+    desk.broker.meanwhile = lambda: desk.save({"query_id": QUERY, "token": ""})
+    run = desk.step()
+    assert (run.state, desk.entries()) == ("CANCELLED", 0)
+    connection = desk.connection()
+    assert (connection.state, connection.sealed_credentials, connection.next_run_at) == ("DISCONNECTED", None, None)
+    assert connecting.view(desk.portfolio_id).mask is None
+
+
+def test_a_new_token_in_mid_air_cancels_the_old_run_and_starts_another(desk: Desk) -> None:
+    old = desk.save().run_id
+    desk.step()
+    desk.clock.advance(seconds=2)
+    outcomes = []
+
+    def change() -> None:
+        desk.broker.meanwhile = None
+        outcomes.append(desk.save({"query_id": QUERY, "token": "111122223333444455556666"}))
+
+    desk.broker.meanwhile = change
+    assert desk.step(old).state == "CANCELLED"
+    assert desk.entries() == 0
+    assert outcomes[0].run_id not in (None, old)
+    assert desk.finish(outcomes[0].run_id).state == "SUCCEEDED"
+
+
+def test_an_unchanged_mask_keeps_the_token_and_asks_for_nothing(desk: Desk) -> None:
+    desk.save()
+    desk.finish()
+    mask = connecting.view(desk.portfolio_id).mask
+    assert mask == connecting.MASK_PREFIX + TOKEN[-4:]
+    outcome = desk.save({"query_id": QUERY, "token": mask}, token_expires_on=date(2027, 1, 1))
+    assert (outcome.run_id, outcome.disconnected) == (None, False)
+    assert connecting.view(desk.portfolio_id).token_expires_on == date(2027, 1, 1)
+
+
+def test_a_mask_without_a_saved_token_is_refused(desk: Desk) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        desk.save({"query_id": QUERY, "token": connecting.MASK_PREFIX + "1234"})
+    assert "token" in refused.value.fields
+
+
+def test_a_test_stores_no_transaction_and_its_statement_becomes_the_first_import(desk: Desk) -> None:
+    run = desk.finish(desk.test())
+    view = connecting.test_view(desk.portfolio_id, run.id)
+    assert (view.state, view.result["trades"], desk.entries()) == ("SUCCEEDED", 2, 0)
+    assert run.sealed_credentials is None
+    asked = len(desk.broker.calls)
+    desk.save()
+    first = desk.finish()
+    assert (first.reason, first.state, desk.entries()) == ("first", "SUCCEEDED", 2)
+    assert len(desk.broker.calls) == asked
+
+
+def test_a_tested_statement_that_was_pruned_is_asked_for_again(desk: Desk) -> None:
+    desk.finish(desk.test())
+    desk.save()
+    db.session.execute(db.delete(KeptStatement))
+    db.session.commit()
+    assert desk.finish().state == "SUCCEEDED"
+    assert desk.entries() == 2
+
+
+def test_a_failed_test_says_why_and_what_a_new_token_needs(desk: Desk) -> None:
+    desk.broker.answers = [refusal(FailureKind.CREDENTIALS, "1015", may_be_activating=True)]
+    view = connecting.test_view(desk.portfolio_id, desk.finish(desk.test()).id)
+    assert (view.state, view.code, view.failure) == ("FAILED", "1015", "credentials")
+    assert "30 minutes" in view.remedy
+    assert connecting.view(desk.portfolio_id) is None
+
+
+def test_anothers_test_is_not_shown(desk: Desk) -> None:
+    run_id = desk.test()
+    with pytest.raises(StonksError):
+        connecting.test_view(desk.portfolio_id + 1, run_id)
+
+
+def test_a_newer_test_takes_the_place_of_the_older(desk: Desk) -> None:
+    older = desk.test()
+    newer = desk.test()
+    assert (desk.run(older).state, desk.run(newer).state) == ("CANCELLED", "QUEUED")
+    assert desk.run(older).sealed_credentials is None
+
+
+def test_an_unreadable_statement_fails_the_run_and_not_the_connection(desk: Desk) -> None:
+    desk.broker.body = b"<html>sorry</html>"
+    desk.save()
+    run = desk.finish()
+    assert (run.state, run.failure, run.code) == ("FAILED", "statement", "html")
+    assert desk.connection().state == "ACTIVE"
+    assert desk.connection().next_run_at is not None
+
+
+def test_a_token_sealed_under_a_lost_key_stops_with_a_clear_word(desk: Desk) -> None:
+    desk.save()
+    connection = desk.connection()
+    connection.sealed_credentials = b"gAAAA-of-another-key"
+    db.session.commit()
+    run = desk.finish()
+    assert (run.state, run.failure) == ("FAILED", "sealed")
+    view = connecting.view(desk.portfolio_id)
+    assert view.unreadable and view.needs_attention and view.next_run_at is None
+    desk.clock.advance(days=2)
+    assert schedule.tick(desk.clock()) == 0
+    assert desk.broker.calls == []
+    desk.save()
+    assert desk.finish().state == "SUCCEEDED"
+
+
+def test_only_one_run_at_a_time(desk: Desk) -> None:
+    desk.save()
+    with pytest.raises(StonksError, match="under way"):
+        connecting.sync_now(desk.portfolio_id, desk.clock())
+    desk.finish()
+    connecting.sync_now(desk.portfolio_id, desk.clock())
+    assert desk.finish().reason == "manual"
+
+
+def test_a_statement_without_the_last_business_day_is_asked_for_once_more_hours_later(desk: Desk) -> None:
+    desk.broker.stated_until = date(2026, 11, 18)
+    desk.save()
+    desk.finish()
+    assert desk.connection().next_run_at - desk.clock() <= timedelta(hours=4)
+    desk.clock.now = desk.connection().next_run_at
+    schedule.tick(desk.clock())
+    desk.finish()
+    assert desk.connection().next_run_at.date() == date(2026, 11, 21)
+
+
+def test_a_run_by_hand_says_no_after_many_failures(desk: Desk) -> None:
+    desk.save()
+    desk.finish()
+    desk.broker.answers = [refusal(FailureKind.NOT_NOW, "1001") for _ in range(9)]
+    for _ in range(connecting.MOST_FAILURES_AN_HOUR):
+        connecting.sync_now(desk.portfolio_id, desk.clock())
+        desk.finish()
+    with pytest.raises(StonksError, match="hour"):
+        connecting.sync_now(desk.portfolio_id, desk.clock())
+
+
+def test_a_step_is_taken_once_even_when_woken_twice(desk: Desk) -> None:
+    run_id = desk.save().run_id
+    runner.advance(run_id, 0, desk.clock())
+    runner.advance(run_id, 0, desk.clock())
+    assert len(desk.broker.calls) == 1
+
+
+def test_secrets_stay_out_of_reprs_and_the_list(desk: Desk) -> None:
+    desk.save()
+    desk.finish()
+    shown = repr((connecting.view(desk.portfolio_id), connecting.runs(desk.portfolio_id), connecting.list_all()))
+    assert TOKEN not in shown
+    assert "ACTIVE" in str(connecting.list_all()[0])
+    assert TOKEN not in repr(FIELDS.keys())
