@@ -10,7 +10,7 @@ from decimal import Decimal
 from itertools import chain
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, func, select, tuple_
+from sqlalchemy import func, select, tuple_
 
 from stonks.core.amounts import PER_HUNDRED_CLASSES
 from stonks.core.records import CashKind, FxRate
@@ -126,7 +126,7 @@ def _title(row: Any, before: Instrument | None) -> str | None:
     return told or (before.description if before else None)
 
 
-def _movement(row: Row[Any], key: str) -> Movement:
+def _movement(row: Any, key: str) -> Movement:
     quantity, kind = row.quantity, Kind.TRADE
     cash, known = _ZERO, True
     if row.kind == "TRADE":
@@ -160,7 +160,7 @@ def _movement(row: Row[Any], key: str) -> Movement:
     )
 
 
-def _trade_cash(row: Row[Any], quantity: Decimal) -> Decimal:
+def _trade_cash(row: Any, quantity: Decimal) -> Decimal:
     """With commission and taxes; a commission in another currency counts as a fee, not in the cost."""
     if row.amount is None:
         unit = (row.multiplier or Decimal(1)) / (100 if row.asset_class in PER_HUNDRED_CLASSES else 1)
@@ -172,7 +172,7 @@ def _trade_cash(row: Row[Any], quantity: Decimal) -> Decimal:
     return cash + (row.taxes or _ZERO)
 
 
-def _receive(found: Folding, row: Row[Any], names: _Names) -> None:
+def _receive(found: Folding, row: Any, names: _Names) -> None:
     if row.kind == "CASH" and row.amount is not None:
         name = names.isin(row) or row.symbol
         found.receipts.append(Receipt(row.entry_date, CashKind(row.type), row.amount, row.currency, name, row.id))
@@ -182,7 +182,7 @@ def _receive(found: Folding, row: Row[Any], names: _Names) -> None:
         found.receipts.append(Receipt(row.entry_date, CashKind.FEE, row.commission, currency, name, row.id))
 
 
-def _count_cash(found: Folding, row: Row[Any]) -> None:
+def _count_cash(found: Folding, row: Any) -> None:
     if row.amount:
         found.cash[row.currency] += row.amount
     if row.commission:

@@ -81,7 +81,7 @@ class OwnExportReading:
                 counts["dividends"] += values["type"] in ("DIVIDEND", "PAYMENT_IN_LIEU")
                 days.append(values["entry_date"])
                 currencies.add(values["currency"])
-                yield StoredRow(values)
+                yield StoredRow(values["fingerprint"], values)
         except (UnicodeDecodeError, csv.Error):
             raise _unreadable("it is not the text that was exported") from None
         finally:

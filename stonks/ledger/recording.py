@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -13,6 +12,7 @@ from stonks.core.records import CashTransaction, CorporateAction, FxConversion, 
 class StoredRow(NamedTuple):
     """A row of our own export: the ledger's columns as they were."""
 
+    fingerprint: bytes
     values: dict[str, Any]
 
 
@@ -25,8 +25,14 @@ _EMPTY: dict[str, Any] = dict.fromkeys(
 )  # fmt: skip
 
 
+COLUMNS = (
+    "fingerprint", "kind", "type", "entry_date", "symbol", "isin", "currency", "account", "external_id", "cancels",
+    *_EMPTY,
+)  # fmt: skip
+
+
 def row_of(record: LedgerRecord | StoredRow) -> dict[str, Any]:
-    """Column values of `Entry` for a record, without portfolio, batch, origin and creation time."""
+    """Column values of `Entry` for a record, by COLUMNS: without portfolio, batch, origin and creation time."""
     if isinstance(record, StoredRow):
         return record.values
     common = {
@@ -144,7 +150,3 @@ def _transfer(record: Transfer) -> dict[str, Any]:
         "action_kind": record.kind[:40] if record.kind else None,
         "description": record.description,
     }
-
-
-def stamped(row: dict[str, Any], portfolio_id: int, batch_id: int, origin: str, now: datetime) -> dict[str, Any]:
-    return row | {"portfolio_id": portfolio_id, "batch_id": batch_id, "origin": origin, "created_at": now}

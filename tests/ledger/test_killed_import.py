@@ -19,7 +19,7 @@ from tests.conftest import Clock
 from tests.readings import ReadingOf, trade
 
 ROOT = Path(__file__).parents[2]
-ROWS = 5_000
+ROWS = 12_000
 
 # Imports the rows, and stops in the open transaction after some batches until it is killed.
 IMPORT_AND_HANG = """
@@ -27,21 +27,21 @@ import pathlib, sys, time
 from datetime import UTC, datetime
 from stonks.config import read_settings
 from stonks.factory import create_app
-from stonks.ledger import importing
+from stonks.ledger import bulk, importing
 from tests.readings import ReadingOf, trade
 
 folder, url, portfolio_id, rows, marker = sys.argv[1:]
-make_rows, seen = importing.stamped, 0
+insert, seen = bulk.BulkInsert.write_part, 0
 
 def hang_half_way(*args):
     global seen
     seen += 1
-    if seen == 3500:
+    if seen == 4:
         pathlib.Path(marker).touch()
         time.sleep(60)
-    return make_rows(*args)
+    insert(*args)
 
-importing.stamped = hang_half_way
+bulk.BulkInsert.write_part = hang_half_way
 app = create_app(read_settings({"STONKS_DATA": folder, "DATABASE_URL": url, "REDIS_URL": "unix:///nowhere"}))
 with app.app_context():
     rows = [trade(str(number)) for number in range(int(rows))]
