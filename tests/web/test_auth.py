@@ -1,9 +1,15 @@
+from dataclasses import replace
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
 from stonks.accounts import users
+from stonks.config import Settings
+from stonks.db import db
+from stonks.factory import create_app
 from stonks.web.security import limiter
+from tests.conftest import Clock
 
 PASSWORD = "correct horse battery"
 
@@ -113,3 +119,31 @@ def test_an_htmx_request_without_a_session_is_sent_to_sign_in_as_a_whole(
     answer = client.get("/portfolios", headers={"HX-Request": "true"})
     assert answer.headers["HX-Redirect"] == "/sign-in"
     assert not answer.text
+
+
+def test_open_registration_lets_others_make_an_account(settings: Settings, clock: Clock) -> None:
+    app = create_app(replace(settings, open_registration=True), clock)
+    app.config.update(TESTING=True, WTF_CSRF_ENABLED=False)
+    with app.app_context():
+        db.create_all()
+        users.create("owner@example.com", PASSWORD, clock.now)
+    client = app.test_client()
+    assert "Make an account" in client.get("/sign-in").text
+    answer = client.post("/register", data={"email": "second@example.com", "password": PASSWORD})
+    assert answer.status_code == 303
+    assert "second@example.com" in client.get("/portfolios").text
+    with app.app_context():
+        assert users.count() == 2
+        db.engine.dispose()
+
+
+def test_signing_in_works_while_redis_is_away(settings: Settings, clock: Clock) -> None:
+    app = create_app(replace(settings, redis_url="redis://127.0.0.1:1/0"), clock)
+    app.config.update(TESTING=True, WTF_CSRF_ENABLED=False)
+    with app.app_context():
+        db.create_all()
+        users.create("owner@example.com", PASSWORD, clock.now)
+    client = app.test_client()
+    assert [sign_in(client, "wrong password").status_code for _ in range(11)] == [422] * 10 + [429]
+    with app.app_context():
+        db.engine.dispose()
