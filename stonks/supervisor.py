@@ -21,7 +21,7 @@ from stonks.children import Child
 from stonks.config import ROOT, Settings, settings_or_exit
 from stonks.embedded_redis import RedisMissing
 
-_LOOP_SECONDS = 0.05
+_LOOP_SECONDS = 0.1
 _ASK_TWICE_AFTER = 0.6  # a worker in mid-job ends on the second request only
 _KILL_AFTER = 1.2
 
@@ -38,6 +38,7 @@ def main(arguments: Sequence[str]) -> int:
     elif arguments:
         print("usage: python app.py [demo]", file=sys.stderr)
         return 2
+    os.umask(0o077)  # what is written into the data folder is for its owner
     settings = settings_or_exit()
     os.environ["STONKS_DATA"] = str(settings.data)
     logs.configure(settings.json_logs)
