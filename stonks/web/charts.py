@@ -1,0 +1,154 @@
+"""The geometry of the small pictures: amounts to places in an SVG's own units. Pictures may round; tables do not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from stonks.portfolio.overview import Month, Point
+from stonks.web import filters
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    at: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    x: float
+    width: float
+    net_y: float
+    net_height: float
+    withheld_y: float
+    withheld_height: float
+    letter: str
+    words: str  # the figures, for a pointer and a screen reader
+
+
+@dataclass(frozen=True, slots=True)
+class BarChart:
+    width: int
+    height: int
+    left: int
+    zero: float
+    bars: list[Bar]
+    ticks: list[Tick]
+
+
+@dataclass(frozen=True, slots=True)
+class StepChart:
+    width: int
+    height: int
+    left: int
+    right: int
+    path: str
+    end_y: float
+    value_y: float | None
+    ticks: list[Tick]
+    days: list[Tick]
+
+
+TOP, BOTTOM = 14, 26
+
+
+def bars(months: Sequence[Month], base: str, *, width: int = 380, height: int = 236, left: int = 40) -> BarChart:
+    """Net with what was withheld on top of it; a month that gave back more than it brought hangs below zero."""
+    tops = [float(max(month.income.net, month.income.gross)) for month in months]
+    scale = _Scale(min(0.0, *(float(month.income.net) for month in months)), max(0.0, *tops), height)
+    zero, step = scale.at(0), (width - left) / len(months)
+    found = []
+    for place, month in enumerate(months):
+        net, gross = float(month.income.net), float(month.income.gross)
+        net_y, gross_y = scale.at(max(net, 0)), scale.at(max(gross, net, 0))
+        found.append(
+            Bar(
+                x=round(left + step * place + step * 0.14, 1),
+                width=round(step * 0.72, 1),
+                net_y=net_y,
+                net_height=round(abs(scale.at(net) - zero), 1),
+                withheld_y=gross_y,
+                withheld_height=round(max(net_y - gross_y - 1.5, 0), 1) if net >= 0 else 0,
+                letter=f"{month.first:%b}"[0],
+                words=f"{month.first:%B %Y}: net {filters.money(month.income.net, base)} {base}, "
+                f"withheld {filters.money(month.income.withheld, base)} {base}",
+            )
+        )
+    return BarChart(width, height, left, zero, found, scale.ticks())
+
+
+def steps(
+    points: Sequence[Point], value: Decimal | None, *, width: int = 620, height: int = 236, left: int = 44
+) -> StepChart | None:
+    """A line that keeps its height until the day it changes. `value`: today's, a dot at the end, when it is known."""
+    if len(points) < 2:
+        return None
+    right = width - 14
+    amounts = [float(point.cost) for point in points] + ([] if value is None else [float(value)])
+    scale = _Scale(min(0.0, *amounts), max(0.0, *amounts), height)
+    first, last = points[0].on, points[-1].on
+    span = max((last - first).days, 1)
+
+    def across(day: date) -> float:
+        return round(left + (right - left) * (day - first).days / span, 1)
+
+    path = f"M{across(first)} {scale.at(float(points[0].cost))}"
+    for point in points[1:]:
+        path += f"H{across(point.on)}V{scale.at(float(point.cost))}"
+    return StepChart(
+        width=width,
+        height=height,
+        left=left,
+        right=right,
+        path=path,
+        end_y=scale.at(float(points[-1].cost)),
+        value_y=None if value is None else scale.at(float(value)),
+        ticks=scale.ticks(),
+        days=[Tick(across(day), text) for day, text in _days(first, last)],
+    )
+
+
+class _Scale:
+    def __init__(self, low: float, high: float, height: int) -> None:
+        raw = (high - low) / 4 or 1
+        size = 10.0 ** (len(str(int(raw))) - 1) if raw >= 1 else 0.1
+        self.step = next((size * factor for factor in (1, 2, 5, 10) if size * factor >= raw), size * 10)
+        self.low = self.step * (low // self.step)
+        self.high = self.step * -(-high // self.step) or self.step
+        self.height = height
+
+    def at(self, amount: float) -> float:
+        part = (amount - self.low) / (self.high - self.low)
+        return round(self.height - BOTTOM - (self.height - BOTTOM - TOP) * part, 1)
+
+    def ticks(self) -> list[Tick]:
+        count = round((self.high - self.low) / self.step)
+        return [
+            Tick(self.at(amount), _short(amount)) for amount in (self.low + self.step * n for n in range(count + 1))
+        ]
+
+
+def _short(amount: float) -> str:
+    sign, size = (filters.MINUS if amount < 0 else ""), abs(amount)
+    for limit, letter in ((1e9, "bn"), (1e6, "m"), (1e3, "k")):
+        if size >= limit:
+            return f"{sign}{size / limit:g}{letter}"
+    return f"{sign}{size:g}"
+
+
+def _days(first: date, last: date) -> list[tuple[date, str]]:
+    """At most five starts of months or years between two days."""
+    months = (last.year - first.year) * 12 + last.month - first.month
+    if months < 1:
+        return [(first, filters.day_text(first))]
+    every = next(size for size in (1, 2, 3, 6, 12, 24, 60, 120, 1200) if months / size <= 5)
+    found = []
+    for n in range(first.year * 12 + first.month, last.year * 12 + last.month):
+        if n % every == 0:
+            day = date(n // 12, n % 12 + 1, 1)
+            found.append((day, f"{day:%b %Y}" if every < 12 and (not found or day.month == 1) else f"{day:%Y}"
+                          if every >= 12 else f"{day:%b}"))  # fmt: skip
+    return found
