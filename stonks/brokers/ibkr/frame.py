@@ -1,0 +1,64 @@
+"""What a statement's file holds once its frame is off: data rows of known sections, and what the frame told beside them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+TRADES, CASH, ACTIONS = "Trades", "Cash Transactions", "Corporate Actions"
+TRANSFERS, POSITIONS, RATES, CASH_REPORT = "Transfers", "Open Positions", "Conversion Rates", "Cash Report"
+
+_NOISE = re.compile(r"[\s/_\-]+")
+
+
+def plain_name(name: str) -> str:
+    """A column's name without case, spaces, slashes, underscores and dashes."""
+    return _NOISE.sub("", name).lower()
+
+
+class Row(NamedTuple):
+    line: int
+    section: str
+    cells: dict[str, str]  # plain_name -> trimmed text
+    raw: str
+    level: str  # LevelOfDetail, upper case; XML tells it by the element's name too; "" = not told
+
+
+@dataclass(slots=True)
+class Frame:
+    format: str
+    rows: list[Row] = field(default_factory=list)
+    odd: list[tuple[int, str, str, str]] = field(default_factory=list)  # line, section, reason, raw: rows out of shape
+    columns: dict[str, set[str]] = field(default_factory=dict)  # section -> plain names, in order of first sight
+    warnings: list[str] = field(default_factory=list)
+    stated: list[tuple[str, str]] = field(default_factory=list)  # first and last day, as text
+    accounts: list[str] = field(default_factory=list)
+    ignored: int = 0
+
+    def saw(self, section: str, columns: set[str]) -> None:
+        self.columns.setdefault(section, set()).update(columns)
+
+
+def section_of(columns: set[str]) -> str:
+    """Which section a header row begins, told by its columns alone; "" = none that matters here."""
+    if "buysell" in columns and "quantity" in columns:
+        return TRADES
+    if {"fromcurrency", "tocurrency", "rate"} <= columns:
+        return RATES
+    if "endingcash" in columns:
+        return CASH_REPORT
+    if "actiondescription" in columns or {"type", "quantity", "proceeds", "value"} <= columns:
+        return ACTIONS
+    if "direction" in columns and "quantity" in columns:
+        return TRANSFERS
+    if {"amount", "type"} <= columns:
+        return CASH
+    if {"quantity", "position"} & columns and {
+        "markprice",
+        "positionvalue",
+        "costbasisprice",
+        "costbasismoney",
+    } & columns:
+        return POSITIONS
+    return ""

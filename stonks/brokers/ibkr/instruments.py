@@ -1,0 +1,47 @@
+"""What an instrument is, from its columns where they tell, else from the shape of its symbol and ISIN.
+
+Source: in real files the ISIN is filled for stocks, funds, bonds and warrants and empty for conversions, options,
+futures and CFDs; a query with the guide's fields only has no asset class.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+_PAIR = re.compile(r"[A-Z]{3}\.[A-Z]{3}")
+_OCC_OPTION = re.compile(r"[A-Z0-9.]{1,6} +\d{6}[CP]\d{8}")
+_EUREX_OPTION = re.compile(r"[CP] [A-Z0-9]+ +\d{8} .*")
+_FUTURE = re.compile(r"[A-Z0-9]{1,4}[FGHJKMNQUVXZ]\d{1,2}|[A-Z0-9]+ +\d{8} .*")
+_FUTURE_OPTION = re.compile(r"[A-Z0-9]{2,5}[FGHJKMNQUVXZ]\d{1,2} [CP]\d+.*")
+_CFD = re.compile(r"[A-Z0-9]+n")
+
+
+def is_pair(symbol: str) -> bool:
+    return _PAIR.fullmatch(symbol) is not None
+
+
+def asset_class_of(told: str, symbol: str, isin: str, isin_is_told: bool) -> str | None:
+    """IBKR's asset class; None when neither columns nor shape tell. `isin_is_told`: the file has an ISIN column."""
+    if told:
+        return told.upper()
+    if isin:
+        return "STK"
+    if is_pair(symbol):
+        return "CASH"
+    if _OCC_OPTION.fullmatch(symbol) or _EUREX_OPTION.fullmatch(symbol):
+        return "OPT"
+    if _FUTURE_OPTION.fullmatch(symbol):
+        return "FOP"
+    if _FUTURE.fullmatch(symbol):
+        return "FUT"
+    if _CFD.fullmatch(symbol):
+        return "CFD"
+    return None if isin_is_told or not symbol else "STK"
+
+
+def multiplier_of(told: Decimal | None, asset_class: str, symbol: str) -> Decimal | None:
+    """Units per contract; an option of the American form is on a hundred."""
+    if told is not None and told != 0:
+        return told
+    return Decimal(100) if asset_class == "OPT" and _OCC_OPTION.fullmatch(symbol) else None
