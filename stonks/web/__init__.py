@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from importlib.util import find_spec
 from typing import cast
 
-from flask import Blueprint, Flask
+from flask import Flask
 from werkzeug.routing import IntegerConverter, Map
 
+from stonks import health
 from stonks.services import Services
+from stonks.web import (
+    auth,
+    connections,
+    errors,
+    filters,
+    imports,
+    overview,
+    portfolios,
+    reviews,
+    security,
+    transactions,
+)
+from stonks.web import help as help_pages
 
-MODULES = (
-    "stonks.web.auth",
-    "stonks.web.portfolios",
-    "stonks.web.overview",
-    "stonks.web.transactions",
-    "stonks.web.imports",
-    "stonks.web.connections",
-    "stonks.web.reviews",
-    "stonks.web.help",
-    "stonks.health",
+BLUEPRINTS = (
+    auth.blueprint,
+    portfolios.blueprint,
+    overview.blueprint,
+    transactions.blueprint,
+    imports.blueprint,
+    connections.blueprint,
+    reviews.blueprint,
+    help_pages.blueprint,
+    health.blueprint,
 )
 
 
@@ -32,15 +44,10 @@ class RowNumber(IntegerConverter):
 
 
 def init_app(app: Flask) -> None:
-    from stonks.web import auth, errors, filters, security
-
-    settings = cast(Services, app.extensions["stonks"]).settings
     app.url_map.converters["int"] = RowNumber
-    security.init_app(app, settings)
+    security.init_app(app, cast(Services, app.extensions["stonks"]).settings)
     auth.init_app(app)
     filters.init_app(app)
     errors.init_app(app)
-    for name in MODULES:
-        if find_spec(name):
-            blueprint: Blueprint = import_module(name).blueprint
-            app.register_blueprint(blueprint)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Flask, abort, current_app, redirect, render_template, request, session, url_for
+from flask import Blueprint, Flask, abort, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, UserMixin, current_user, login_required, login_user, logout_user
 from flask_wtf import FlaskForm
@@ -161,10 +161,8 @@ def _to_sign_in() -> ResponseReturnValue:
 
 def _frame_values() -> dict[str, object]:
     """What the top bar asks for."""
-    brokers = services().brokers
-    slug = next(iter(brokers.values())).slug if brokers else ""
-    known = "help.broker" in current_app.view_functions
+    slug = next(iter(services().brokers.values())).slug
     return {
         "my_portfolios": lambda: portfolios.list_for(current_user.id),
-        "help_address": url_for("help.broker", slug=slug) if known and slug else "/",
+        "help_address": url_for("help.broker", slug=slug),
     }
