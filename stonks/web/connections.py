@@ -77,7 +77,7 @@ def test(portfolio_id: int) -> ResponseReturnValue:
         )
         if htmx.wants_fragment():
             return _test_fragment(portfolio_id, connecting.test_view(portfolio_id, run_id))
-        _remember(form, portfolio_id, run_id)
+        _remember(form.shown_again(connecting.view(portfolio_id)), portfolio_id, run_id)
         return htmx.go_to(
             url_for("connections.settings", portfolio_id=portfolio_id, test=run_id, _anchor="connection-test")
         )
@@ -177,6 +177,7 @@ def _settings_page(
             brokers=services().brokers,
             run=run,
             test_marker=marker(run),
+            again=url_for("connections.settings", portfolio_id=portfolio_id, test=run.id) if run else "",
             asks_date_order=bool(form.date_order) or _guessed_dates(run) or any(map(_guessed_dates, runs[:1])),
             portfolio_id=portfolio_id,
             refusal=refusal,
@@ -211,10 +212,12 @@ def _broker_asked_for(code: str | None, view: ConnectionView | None) -> Broker:
 
 def _remember(form: ConnectForm, portfolio_id: int, run_id: int) -> None:
     public = {one.name: form.credentials.get(one.name, "") for one in form.broker.fields if not one.secret}
+    # The cookie is signed, not sealed: no secret may go in.
     session[TESTED] = {
         "portfolio": portfolio_id,
         "run": run_id,
         "fields": public,
+        "retype": sorted(form.retype),
         "only_currency": form.only_currency,
         "token_expires_on": form.token_expires_on,
         "date_order": form.date_order,
@@ -225,7 +228,8 @@ def _recall(form: ConnectForm, portfolio_id: int, run_id: int | None) -> None:
     kept = session.get(TESTED)
     if not kept or (kept["portfolio"], kept["run"]) != (portfolio_id, run_id):
         return
-    form.credentials.update((name, text) for name, text in kept["fields"].items() if name in form.credentials)
+    form.retype = frozenset(kept["retype"])
+    form.credentials |= kept["fields"] | dict.fromkeys(kept["retype"], "")
     form.only_currency = kept["only_currency"]
     form.token_expires_on = kept["token_expires_on"]
     form.date_order = kept["date_order"]

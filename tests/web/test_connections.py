@@ -199,6 +199,7 @@ def test_without_javascript_a_test_comes_back_to_the_page_with_what_was_typed(
     assert 'http-equiv="refresh"' in page
     assert 'value="ada"' in page
     assert TYPED["secret"] not in page
+    assert "Paste it again" in page
     work()
     page = signed_in.get(answer.location).text
     assert 'http-equiv="refresh"' not in page
