@@ -15,6 +15,7 @@ from stonks.brokers.contract import Pending, Ready, Ticket, Window
 from stonks.brokers.errors import BrokerError, FailureKind
 from stonks.brokers.ibkr.adapter import IbkrBroker
 from stonks.brokers.ibkr.client import Limits
+from stonks.brokers.ibkr.envelope import read_envelope
 from stonks.practice.answers import Answer
 from stonks.practice.server import PracticeBroker
 
@@ -128,6 +129,11 @@ def test_what_is_neither_statement_nor_envelope_is_refused(
     practice.script(step, [answer])  # type: ignore[arg-type]
     failure = failure_of(broker, step)
     assert (failure.kind, failure.code) == (FailureKind.UNREADABLE, code)
+
+
+def test_no_document_type_is_ever_read() -> None:
+    assert read_envelope(BOMB) is None
+    assert read_envelope(INNER_BOMB) is None
 
 
 def test_a_receipt_must_look_like_one(broker: IbkrBroker, practice: PracticeBroker) -> None:
