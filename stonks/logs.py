@@ -55,6 +55,7 @@ def configure(as_json: bool) -> None:
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     for chatty in ("alembic", "urllib3", "waitress", "rq.worker", "rq.scheduler"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a request that waits for a thread is no event
 
 
 def init_app(app: Flask) -> None:
