@@ -30,5 +30,12 @@ def new_user(ledger_app: Flask, clock: Clock) -> Callable[[str], int]:
 
 
 @pytest.fixture
-def portfolio_id(new_user: Callable[[str], int], clock: Clock) -> int:
-    return portfolios.create(new_user("owner@example.com"), "Long term", "USD", clock()).id
+def new_portfolio(new_user: Callable[[str], int], clock: Clock) -> Callable[[], int]:
+    """Makes empty portfolios of one user: an example of a property test takes one each."""
+    user_id = new_user("owner@example.com")
+    return lambda: portfolios.create(user_id, "Long term", "USD", clock()).id
+
+
+@pytest.fixture
+def portfolio_id(new_portfolio: Callable[[], int]) -> int:
+    return new_portfolio()

@@ -66,8 +66,9 @@ def test_same_statement_twice_adds_nothing_and_writes_nothing(portfolio_id: int,
 )
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_order_and_overlap_of_statements_gives_the_same_ledger(
-    portfolio_id: int, clock: Clock, parts: list[list[int]]
+    new_portfolio: Callable[[], int], clock: Clock, parts: list[list[int]]
 ) -> None:
+    portfolio_id = new_portfolio()
     rows = [trade(str(number), on=date(2025, 11, 1 + number)) for number in range(12)]
     for part in [*parts, list(range(12))]:
         let_in(portfolio_id, [rows[number] for number in part], clock)
