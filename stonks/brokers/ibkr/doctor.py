@@ -25,6 +25,7 @@ class Found:
     period_is_stated: bool
     asked_days: int | None
     date_order_is_guess: bool
+    undated_positions: bool
 
 
 # Alternatives that tell the same fact, the field's name at IBKR, and what is lost without it.
@@ -77,6 +78,15 @@ def examine(found: Found) -> tuple[Finding, ...]:
     findings += _conversion_fees(found)
     findings += _accounts(found)
     findings += _period(found)
+    if found.undated_positions:
+        findings.append(
+            Finding(
+                "field-missing:positions:report-date",
+                Severity.NOTE,
+                "Open Positions do not say of which day they are, so nothing is compared with them.",
+                f"{_EDIT} → Sections → Open Positions, tick Report Date.",
+            )
+        )
     if found.date_order_is_guess:
         findings.append(
             Finding(

@@ -26,7 +26,7 @@ from stonks.brokers.ibkr.frame import (
     Row,
 )  # fmt: skip
 from stonks.brokers.ibkr.refusals import refuse
-from stonks.brokers.ibkr.rows import RowReader, survey
+from stonks.brokers.ibkr.rows import RowReader, Undated, survey
 from stonks.brokers.ibkr.xml_frame import read_xml
 from stonks.core.fingerprint import fingerprint
 from stonks.core.records import (
@@ -100,6 +100,9 @@ class FlexReading:
                 continue
             try:
                 taken = takers[row.section](row)
+            except Undated:
+                counts["ignored"] += 1
+                continue
             except ValueError as error:
                 counts["problems"] += 1
                 yield _problem(row.line, row.section, str(error), row.raw, problems)
@@ -161,6 +164,7 @@ class FlexReading:
             period_is_stated=self._stated is not None,
             asked_days=self._asked_days,
             date_order_is_guess=self._guessed,
+            undated_positions=bool(frame.columns.get(POSITIONS)) and counts["ignored"] > 0,
         )
         self._summary = StatementSummary(
             format=frame.format,

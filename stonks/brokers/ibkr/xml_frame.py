@@ -20,7 +20,7 @@ from stonks.brokers.ibkr.frame import (
 from stonks.brokers.ibkr.refusals import refuse
 
 _ELEMENTS = {
-    ("Trades", "Trade"): (TRADES, ""),
+    ("Trades", "Trade"): (TRADES, "EXECUTION"),
     ("Trades", "Order"): (TRADES, "ORDER"),
     ("Trades", "SymbolSummary"): (TRADES, "SYMBOL_SUMMARY"),
     ("Trades", "AssetSummary"): (TRADES, "ASSET_SUMMARY"),
@@ -96,7 +96,7 @@ class _Reader:
         self._frame.columns[section].update(cells)
         raw = " ".join(f'{name}="{text}"' for name, text in attributes.items())[:2000]
         told = cells.get("levelofdetail", "").upper()
-        self._frame.rows.append(Row(self._parser.CurrentLineNumber, section, cells, raw, level or told))
+        self._frame.rows.append(Row(self._parser.CurrentLineNumber, section, cells, raw, told or level))
 
     def _plain(self, name: str) -> str:
         plain = self._names.get(name)
