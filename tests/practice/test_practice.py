@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import http.client
+import io
 import os
 import signal
 import socket
@@ -22,6 +23,7 @@ from stdnum import isin
 from stonks.brokers.contract import Pending, Ready, Window
 from stonks.brokers.errors import BrokerError
 from stonks.brokers.ibkr.adapter import IbkrBroker
+from stonks.core.records import CashTransaction, FxConversion, RowProblem, Trade
 from stonks.demo import QUERY_ID
 from stonks.demo import TOKEN as TOKEN_OF_THE_DEMO
 from stonks.practice import demo, demo_statement
@@ -210,6 +212,22 @@ def test_each_demo_query_can_be_fetched(query: str) -> None:
         assert isinstance(outcome, Ready)
         with outcome.body as body:
             assert body.readline().startswith(b'"Symbol"')
+
+
+def test_the_demo_year_is_read_with_one_row_for_the_review_to_show() -> None:
+    broker = IbkrBroker("http://127.0.0.1:1/FlexWebService", first_wait=timedelta())
+    reading = broker.read(io.BytesIO(demo_statement.whole_year(date(2026, 11, 22))))
+    rows = list(reading)
+    assert [row.reason for row in rows if isinstance(row, RowProblem)] == ["Type “Shareholder Perk” is not known."]
+    assert len([row for row in rows if isinstance(row, FxConversion)]) == 2
+    assert len([row for row in rows if isinstance(row, Trade) and row.cancels]) == 1
+    assert len({row.fingerprint for row in rows if isinstance(row, Trade | CashTransaction | FxConversion)}) == 88
+    careless = broker.read(io.BytesIO(demo_statement.careless(date(2026, 11, 22))))
+    assert not [row for row in careless if isinstance(row, RowProblem)]
+    assert {finding.code for finding in careless.summary.findings} >= {
+        "field-missing:trades:isin",
+        "section-missing:cash",
+    }
 
 
 def test_each_code_has_a_token_that_shows_it_and_one_token_fades() -> None:

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from stonks import __version__
 from stonks.brokers.contract import CredentialField, Credentials, Pending, Ready, Ticket, Window
-from stonks.brokers.ibkr import guide, market_days
+from stonks.brokers.ibkr import guide, market_days, statement
 from stonks.brokers.ibkr.client import FlexClient, Limits
 from stonks.brokers.ibkr.hosts import IBKR_ORIGINS, Hosts
 from stonks.core.records import Reading
@@ -82,8 +82,6 @@ class IbkrBroker:
         day_first: bool | None = None,
         asked_days: int | None = None,
     ) -> Reading:
-        from stonks.brokers.ibkr import statement
-
         return statement.read_statement(source, currency=currency, day_first=day_first, asked_days=asked_days)
 
     def sync_window(self, now: datetime) -> tuple[datetime, datetime]:
