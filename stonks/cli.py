@@ -4,24 +4,42 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 from flask import Flask
 from flask.cli import AppGroup
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from stonks.accounts import users as accounts
 from stonks.cli_statement import read_command
 from stonks.config import new_token_key
 from stonks.core.errors import StatementUnreadable, StonksError
+from stonks.db import db
 from stonks.ledger import importing
+from stonks.ledger.tables import Portfolio
 from stonks.services import services
 from stonks.sync import connecting
 
-statement = AppGroup("statement", help="Read and import statements.")
-connection = AppGroup("connection", help="What is connected, and a sync now.")
-users = AppGroup("users", help="Accounts.")
-keys = AppGroup("keys", help="Keys that seal tokens.")
+
+class Commands(AppGroup):
+    """Says what went wrong in a line: what the product says on purpose, and a database that is not there."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except StatementUnreadable as error:
+            _fail(str(error), status=2)
+        except StonksError as error:
+            _fail(str(error))
+        except (OperationalError, ProgrammingError):
+            _fail("The database can't be used yet. Start once with ./run, or type: flask --app app db upgrade")
+
+
+statement = Commands("statement", help="Read and import statements.")
+connection = Commands("connection", help="What is connected, and a sync now.")
+users = Commands("users", help="Accounts.")
+keys = Commands("keys", help="Keys that seal tokens.")
 
 
 def init_app(app: Flask) -> None:
@@ -40,12 +58,9 @@ def import_statement(file: Path, portfolio_id: int, broker: str) -> None:
     """Import FILE into a portfolio."""
     if broker not in services().brokers:
         _fail(f"There is no broker {broker!r}; there is: {', '.join(services().brokers)}.", status=2)
-    try:
-        outcome = importing.import_file(portfolio_id, file, services().brokers[broker], services().clock())
-    except StatementUnreadable as error:
-        _fail(str(error), status=2)
-    except StonksError as error:
-        _fail(str(error))
+    if db.session.get(Portfolio, portfolio_id) is None:
+        _fail(f"There is no portfolio {portfolio_id}.")
+    outcome = importing.import_file(portfolio_id, file, services().brokers[broker], services().clock())
     click.echo(f"new {outcome.new} known {outcome.known} amended {outcome.amended} problems {outcome.problems}")
 
 
@@ -64,10 +79,7 @@ def list_connections() -> None:
 @click.argument("portfolio_id", metavar="ID", type=int)
 def sync(portfolio_id: int) -> None:
     """Start a run of portfolio ID now."""
-    try:
-        run_id = connecting.sync_now(portfolio_id, services().clock())
-    except StonksError as error:
-        _fail(str(error))
+    run_id = connecting.sync_now(portfolio_id, services().clock())
     click.echo(f"run {run_id} started")
 
 
@@ -80,10 +92,7 @@ def add_user(email: str, password_stdin: bool) -> None:
         password = sys.stdin.readline().rstrip("\r\n")
     else:
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
-    try:
-        user = accounts.create(email, password, services().clock())
-    except StonksError as error:
-        _fail(str(error))
+    user = accounts.create(email, password, services().clock())
     click.echo(f"{user.email} can sign in")
 
 

@@ -72,6 +72,13 @@ def test_a_portfolio_that_is_not_there_is_said(app: Flask, portfolio_id: int, fi
     assert "999" in done.output
 
 
+def test_a_database_that_was_never_prepared_is_said(app: Flask, portfolio_id: int) -> None:
+    db.drop_all()
+    done = run(app, "connection", "list")
+    assert done.exit_code == 1
+    assert "flask --app app db upgrade" in done.output
+
+
 def test_connections_are_listed_without_their_tokens(app: Flask, portfolio_id: int) -> None:
     connect(portfolio_id)
     done = run(app, "connection", "list")
