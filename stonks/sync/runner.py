@@ -74,6 +74,11 @@ class _Step:
     allowance: str | None
 
     @property
+    def claimed(self) -> int:
+        """The step's number while it is being taken."""
+        return self.number + 1
+
+    @property
     def asked_days(self) -> int | None:
         return DAYS_BACK if self.with_period else None
 
@@ -94,15 +99,17 @@ def advance(run_id: int, step: int, now: datetime) -> None:
     except SecretUnreadable:
         settle(run_id, step, SEALED, now)
         return
+    if not _claim(this, now):
+        return
     if this.kept_statement is not None:
-        if _claim(this, now, calls=False):
-            _import_kept(this, this.kept_statement)
+        _import_kept(this, this.kept_statement)
         return
     wait = _distance(this, now)
     if wait > timedelta(0):
-        settle(run_id, step, Postponed(wait), now)
-    elif _claim(this, now, calls=True):
-        _ask(this)
+        settle(run_id, this.claimed, Postponed(wait), now)
+        return
+    _note_call(this, now)
+    _ask(this)
 
 
 def let_go(run_id: int, step: int, now: datetime) -> None:
@@ -154,19 +161,25 @@ def _distance(this: _Step, now: datetime) -> timedelta:
         return _REDIS_AWAY
 
 
-def _claim(this: _Step, now: datetime, *, calls: bool) -> bool:
+def _claim(this: _Step, now: datetime) -> bool:
     """Compare-and-set: whoever raises the step first does it. The attempt is counted before anything can go wrong."""
     with transaction():
         run = runs.locked_run(this.run_id)
         if run is None or run.step != this.number or run.state not in LIVE:
             return False
-        run.step += 1
+        run.step = this.claimed
         run.attempts += 1
         run.lease_until = now + LEASE
-        if calls:
-            run.called_at = now
-            run.requests += run.state == RunState.QUEUED
     return True
+
+
+def _note_call(this: _Step, now: datetime) -> None:
+    """Before the call: what a dead worker asked for counts too."""
+    with transaction():
+        run = runs.locked_run(this.run_id)
+        if run is not None:
+            run.called_at = now
+            run.requests += this.state is RunState.QUEUED
 
 
 def _ask(this: _Step) -> None:
@@ -174,11 +187,11 @@ def _ask(this: _Step) -> None:
         answer: Outcome | Ready = _call(this)
     except BrokerError as error:
         answer = error
-    now, claimed = services().clock(), this.number + 1
+    now = services().clock()
     if not isinstance(answer, Ready):
         if isinstance(answer, BrokerError):
             _log_refusal(this, answer)
-        settle(this.run_id, claimed, answer, now)
+        settle(this.run_id, this.claimed, answer, now)
         return
     with closing(answer.body) as body:
         _take_in(this, body, now, kept_statement=None)
@@ -198,7 +211,7 @@ def _import_kept(this: _Step, statement_id: int) -> None:
     try:
         body = archive.open_kept(statement_id)
     except (NotFound, SecretUnreadable):
-        settle(this.run_id, this.number + 1, Postponed(timedelta(0)), now, forget_kept=True)
+        settle(this.run_id, this.claimed, Postponed(timedelta(0)), now, forget_kept=True)
         return
     with closing(body):
         _take_in(this, body, now, kept_statement=statement_id)
@@ -206,7 +219,6 @@ def _import_kept(this: _Step, statement_id: int) -> None:
 
 def _take_in(this: _Step, body: BinaryIO, now: datetime, kept_statement: int | None) -> None:
     """Reads the statement to its end, then hands it to the transaction that lets it in."""
-    claimed = this.number + 1
     try:
         reading = _Read(
             this.broker.read(
@@ -219,11 +231,11 @@ def _take_in(this: _Step, body: BinaryIO, now: datetime, kept_statement: int | N
     except StatementUnreadable as error:
         log.warning("run %s: statement unreadable (%s)", this.run_id, error.reason, extra={"run": this.run_id})
         outcome = Unusable(Ending.STATEMENT, str(error), error.reason)
-        settle(this.run_id, claimed, outcome, services().clock())
+        settle(this.run_id, this.claimed, outcome, services().clock())
         return
     name = credentials.name_of(services().vault, this.broker.code, this.tested.fields) if this.is_test else None
     arrival = Arrival(body, reading, credentials_name=name, kept_statement=kept_statement)
-    settle(this.run_id, claimed, Arrived(), services().clock(), arrival)
+    settle(this.run_id, this.claimed, Arrived(), services().clock(), arrival)
 
 
 def _log_refusal(this: _Step, error: BrokerError) -> None:
