@@ -38,7 +38,7 @@ def _why(holdings: Holdings, key: str, ours: Decimal, theirs: Decimal) -> str:
         return "The broker no longer holds it: a sale, a transfer or a corporate action is not here."
     ratio = max(ours / theirs, theirs / ours) if ours else ZERO
     if ratio > 1 and ratio == ratio.to_integral_value():
-        return f"One is {ratio:f} times the other: a split may be missing."
+        return f"One is {ratio:.0f} times the other: a split, or an earlier purchase, may be missing."
     if abs(theirs) > abs(ours):
         return "Less came in than is held: an earlier purchase or a transfer is not here."
     return "More came in than is held: a sale or a transfer out is not here."

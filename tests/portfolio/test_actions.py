@@ -1,0 +1,113 @@
+"""Corporate actions and transfers, each with what they do to quantity, cost and day."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from stonks.portfolio.holdings import fold
+from tests.portfolio.examples import KEY, action, day, trade, transfer
+
+D = Decimal
+NEW = "US3696043013/USD"
+
+
+def test_a_split_spreads_over_the_lots_and_leaves_their_cost() -> None:
+    """Apple's four for one of 31 August 2020: IBKR's row brings three more for each."""
+    found = fold(
+        [
+            trade("2019-01-02", "10", "154.89"),
+            trade("2020-01-02", "5", "296.24"),
+            action("2020-08-31", "FS", "45"),
+            trade("2020-09-01", "-40", "132.76"),
+        ]
+    ).books[KEY]
+    assert [(lot.quantity, lot.cost) for lot in found.closed] == [(D(40), D("1548.90"))]
+    assert [(lot.opened, lot.quantity, lot.cost) for lot in found.lots] == [(day("2020-01-02"), D(20), D("1481.20"))]
+
+
+def test_a_split_comes_after_the_trades_of_its_day() -> None:
+    found = fold([action("2024-06-07", "FS", "90"), trade("2024-06-07", "10", "1200")]).books[KEY]
+    assert (found.quantity, found.cost, found.complete) == (D(100), D(12000), True)
+
+
+def test_a_reverse_split_with_a_new_isin_carries_day_and_cost_over() -> None:
+    """General Electric's one for eight of 2 August 2021 is told in two rows, as its ISIN changed."""
+    old = "US3696041033/USD"
+    found = fold(
+        [
+            trade("2020-05-04", "80", "6.50", key=old),
+            action("2021-08-02", "RS", "-80", key=old, action_id="9"),
+            action("2021-08-02", "RS", "10", key=NEW, action_id="9"),
+        ]
+    )
+    assert not found.books[old].lots
+    assert [(lot.opened, lot.quantity, lot.cost) for lot in found.books[NEW].lots] == [
+        (day("2020-05-04"), D(10), D(520))
+    ]
+    assert not found.incomplete()
+
+
+def test_legs_without_an_id_find_each_other_by_their_words() -> None:
+    words = "OLD(US1) CUSIP/ISIN CHANGE TO (US2) ({}, INC, US1)"
+    found = fold(
+        [
+            trade("2020-05-04", "7", "10"),
+            action("2021-01-05", "IC", "-7", description=words.format("OLD")),
+            action("2021-01-05", "IC", "7", key=NEW, description=words.format("NEW")),
+        ]
+    )
+    assert found.books[NEW].cost == 70
+
+
+def test_cash_beside_a_merger_lowers_the_cost_first() -> None:
+    found = fold(
+        [
+            trade("2020-05-04", "10", "10"),
+            action("2021-01-05", "TC", "-10", cash="30", action_id="1"),
+            action("2021-01-05", "TC", "5", key=NEW, action_id="1"),
+        ]
+    )
+    assert found.books[NEW].cost == 70
+    assert not found.books[KEY].closed
+
+
+def test_a_merger_for_money_is_a_sale() -> None:
+    found = fold([trade("2020-05-04", "10", "10"), action("2021-01-05", "TC", "-10", cash="150")]).books[KEY]
+    assert [lot.gain for lot in found.closed] == [D(50)]
+
+
+def test_a_merger_whose_other_leg_is_not_here_is_said() -> None:
+    found = fold([trade("2020-05-04", "10", "10"), action("2021-01-05", "TC", "-10")]).books[KEY]
+    assert not found.lots
+    assert not found.closed
+    assert not found.complete
+
+
+def test_a_spin_off_comes_at_no_cost_and_takes_none_from_the_parent() -> None:
+    found = fold([trade("2020-05-04", "10", "10"), action("2021-01-05", "SO", "2", key=NEW)])
+    assert found.books[KEY].cost == 100
+    assert (found.books[NEW].quantity, found.books[NEW].cost) == (D(2), D(0))
+
+
+def test_a_stock_dividend_makes_each_share_cheaper() -> None:
+    found = fold([trade("2020-05-04", "100", "10"), action("2021-01-05", "SD", "5")]).books[KEY]
+    assert (found.quantity, found.cost) == (D(105), D(1000))
+
+
+def test_a_split_of_what_was_never_bought_here_is_missing_history() -> None:
+    found = fold([action("2020-08-31", "FS", "45")]).books[KEY]
+    assert not found.lots
+    assert not found.complete
+
+
+def test_what_comes_by_transfer_has_a_quantity_and_no_known_cost() -> None:
+    found = fold([transfer("2024-01-02", "10"), trade("2024-02-01", "-4", "50")]).books[KEY]
+    assert found.quantity == 6
+    assert found.closed[0].gain is None
+    assert not found.complete
+
+
+def test_a_transfer_between_own_accounts_changes_nothing() -> None:
+    found = fold([trade("2024-01-02", "10", "50"), transfer("2024-03-01", "-10"), transfer("2024-03-01", "10")])
+    assert [(lot.opened, lot.cost) for lot in found.books[KEY].lots] == [(day("2024-01-02"), D(500))]
+    assert not found.incomplete()

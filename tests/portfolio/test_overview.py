@@ -1,0 +1,143 @@
+"""Values, gains and income in the base currency, and what is left out of them."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from stonks.core.records import CashKind, FxRate
+from stonks.portfolio import income
+from stonks.portfolio.holdings import fold
+from stonks.portfolio.income import Receipt
+from stonks.portfolio.overview import Overview, overview
+from stonks.portfolio.reconcile import differences
+from stonks.portfolio.valuation import Instrument, Price, newer
+from stonks.rates import RateTable
+from tests.portfolio.examples import KEY, day, trade, transfer
+
+D = Decimal
+TODAY = date(2026, 11, 20)
+SAP, FUTURE = "DE0007164600/EUR", "6SZ6/USD"
+
+
+def rates(currency: str, on: date) -> Decimal | None:
+    """A euro was 1.10 dollars in 2025 and is 1.20 since; nobody knows about the rouble."""
+    return {"USD": D(1), "EUR": D("1.10") if on.year < 2026 else D("1.20")}.get(currency)
+
+
+def instrument(key: str, asset_class: str = "STK", multiplier: str | None = None) -> Instrument:
+    name, _, currency = key.rpartition("/")
+    return Instrument(key, name, None, currency, asset_class, D(multiplier) if multiplier else None)
+
+
+def at(price: str, on: str = "2026-11-20", *, reported: bool = True) -> Price:
+    return Price(D(price), day(on), reported)
+
+
+def view(*movements: object, prices: dict[str, Price], receipts: tuple[Receipt, ...] = ()) -> Overview:
+    instruments = {one.key: one for one in (instrument(KEY), instrument(SAP), instrument(FUTURE, "FUT", "125000"))}
+    return overview(fold(movements), instruments, prices, receipts, rates, "USD", TODAY)  # type: ignore[arg-type]
+
+
+def test_value_and_gain_hold_the_currencys_part() -> None:
+    found = view(trade("2025-03-03", "10", "100", key=SAP), prices={SAP: at("130")})
+    assert (found.value, found.cost, found.gain) == (D(1560), D(1100), D(460))
+    assert found.holdings[0].gain == D(300)  # in euros
+
+
+def test_a_realised_gain_takes_each_day_at_its_own_rate() -> None:
+    found = view(trade("2025-03-03", "10", "100", key=SAP), trade("2026-03-03", "-10", "100", key=SAP), prices={})
+    assert found.realised == (D(100), 1, 0)
+
+
+def test_what_has_no_price_or_no_cost_is_left_out_and_named() -> None:
+    found = view(trade("2025-03-03", "10", "100"), transfer("2025-03-03", "5", key=SAP), prices={SAP: at("100")})
+    assert [one.instrument.key for one in found.unvalued] == [KEY]
+    assert [one.instrument.key for one in found.uncosted] == [SAP]
+    assert (found.value, found.gain, found.incomplete) == (D(600), D(0), 1)
+
+
+def test_a_future_is_worth_what_it_gained() -> None:
+    found = view(trade("2026-11-02", "1", "1.25", key=FUTURE, unit="125000"), prices={FUTURE: at("1.26")})
+    assert (found.value, found.cost, found.gain) == (D(1250), D(0), D(1250))
+    assert found.costs == []
+
+
+def test_a_price_is_old_after_five_days() -> None:
+    held = trade("2025-03-03", "10", "100")
+    assert not view(held, prices={KEY: at("1", "2026-11-15")}).holdings[0].old_price
+    assert view(held, prices={KEY: at("1", "2026-11-14")}).holdings[0].old_price
+
+
+def test_the_brokers_mark_goes_before_a_trade_of_its_day() -> None:
+    mark, later = at("10"), at("11", reported=False)
+    assert newer(mark, later) == newer(later, mark) == mark
+
+
+def paid(on: str, kind: CashKind, amount: str, currency: str = "USD") -> Receipt:
+    return Receipt(day(on), kind, D(amount), currency)
+
+
+def test_income_is_gross_less_what_was_withheld_and_corrections_count() -> None:
+    receipts = (
+        paid("2026-03-02", CashKind.DIVIDEND, "100"),
+        paid("2026-03-02", CashKind.WITHHOLDING_TAX, "-30"),
+        paid("2026-04-01", CashKind.WITHHOLDING_TAX, "30"),
+        paid("2026-04-01", CashKind.WITHHOLDING_TAX, "-15"),
+        paid("2026-05-04", CashKind.PAYMENT_IN_LIEU, "10", "EUR"),
+        paid("2026-05-04", CashKind.FEE, "-2"),
+        paid("2026-05-05", CashKind.DEPOSIT, "1000"),
+        paid("2025-12-30", CashKind.DIVIDEND, "5"),
+        paid("2026-06-01", CashKind.INTEREST, "7", "RUB"),
+    )
+    found = view(prices={}, receipts=receipts)
+    assert found.income == (D(112), D(-15), D(-2))
+    assert found.income.net == 97
+    assert found.unconverted == 1
+    assert [month.first for month in found.months][:2] == [date(2025, 12, 1), date(2026, 1, 1)]
+    assert found.months[0].income.gross == 5
+    assert found.months[3].income.net == 70
+    assert found.months[4].income.net == 15
+
+
+def test_income_by_any_key_adds_up_to_the_total() -> None:
+    receipts = [paid("2026-03-02", CashKind.DIVIDEND, "1.005"), paid("2026-04-02", CashKind.INTEREST, "-0.5")]
+    by_month = income.by(receipts, income.month)
+    assert sum(one.net for one in by_month.values()) == income.total(receipts).net == D("0.505")
+
+
+def test_cost_over_time_steps_on_the_days_it_changed() -> None:
+    found = view(
+        trade("2026-01-05", "10", "10"), trade("2026-02-05", "10", "20"), trade("2026-03-05", "-10", "30"), prices={}
+    )
+    assert found.costs == [
+        (date(2026, 1, 5), D(100)),
+        (date(2026, 2, 5), D(300)),
+        (date(2026, 3, 5), D(200)),
+        (TODAY, D(200)),
+    ]
+
+
+def test_quantities_are_compared_over_the_union_of_instruments() -> None:
+    held = fold([trade("2026-01-05", "10", "10"), trade("2026-01-05", "3", "10", key=FUTURE)])
+    found = differences(held, {KEY: D(40), SAP: D(1), FUTURE: D(3)})
+    assert [(one.key, one.computed, one.reported) for one in found] == [(SAP, 0, 1), (KEY, 10, 40)]
+    assert "before the first imported transaction" in found[0].why
+    assert "split" in found[1].why
+
+
+def test_a_statements_rate_goes_before_the_banks_for_five_days() -> None:
+    table = RateTable("USD", [FxRate(date(2024, 6, 3), "EUR", "USD", D("9.99"))])
+    assert table("EUR", date(2024, 6, 8)) == D("9.99")
+    assert table("EUR", date(2024, 6, 10)) == D("1.0756")  # the ECB's reference rate of that day
+
+
+def test_a_statements_rate_serves_the_other_way_round() -> None:
+    assert RateTable("EUR", [FxRate(date(2024, 6, 3), "EUR", "USD", D("1.25"))])("USD", date(2024, 6, 3)) == D("0.8")
+
+
+@pytest.mark.parametrize("currency", ["CNH", "BASE_SUMMARY", "RUS"])
+def test_a_currency_the_bank_does_not_know_has_no_rate(currency: str) -> None:
+    assert RateTable("EUR")(currency, date(2024, 6, 3)) is None

@@ -1,0 +1,134 @@
+"""The overview, an instrument and the reconciliation, as a person sees them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from stonks.brokers.ibkr.statement import read_statement
+from stonks.core.records import CashKind, CashTransaction, Record, Side
+from stonks.ledger.importing import import_reading
+from stonks.ledger.tables import Portfolio
+from tests.conftest import Clock
+from tests.needs import missing
+from tests.readings import ReadingOf, dividend, position, trade
+
+SAMPLES = Path(__file__).parents[3] / "shared/flex-samples/vroonhof__opensteuerauszug"
+Let = Callable[..., None]
+
+
+@pytest.fixture
+def let(mine: Portfolio, clock: Clock) -> Let:
+    def let_in(*records: Record) -> None:
+        import_reading(mine.id, ReadingOf(records), origin="upload", now=clock.now)
+
+    return let_in
+
+
+def withheld(transaction_id: str, amount: str, on: date) -> CashTransaction:
+    return dividend(transaction_id, amount, on)._replace(kind=CashKind.WITHHOLDING_TAX, type_text="Withholding Tax")
+
+
+def words(page: str) -> str:
+    """What a person reads in the page's main part, thin spaces and all made plain."""
+    text = re.sub(r"<[^>]+>", " ", page[page.index("<main") :])
+    return re.sub(r"\s+", " ", text.replace("\u2009", "").replace("\u2212", "-"))
+
+
+def see(client: FlaskClient, portfolio: Portfolio, rest: str = "") -> str:
+    answer = client.get(f"/portfolios/{portfolio.id}{rest}")
+    assert answer.status_code == 200
+    assert not re.search(r'\sstyle="|<style|<script>', answer.text)
+    return words(answer.text)
+
+
+def test_an_empty_portfolio_says_how_to_begin(signed_in: FlaskClient, mine: Portfolio) -> None:
+    text = see(signed_in, mine)
+    assert "Connect Interactive Brokers" in text
+    assert "Upload a statement" in text
+
+
+def test_it_is_nobody_elses(signed_in: FlaskClient, anothers: Portfolio) -> None:
+    for rest in ("", "/reconciliation", "/instruments/AAPL/USD"):
+        assert signed_in.get(f"/portfolios/{anothers.id}{rest}").status_code == 404
+
+
+def test_value_gain_and_income_add_up(signed_in: FlaskClient, mine: Portfolio, let: Let) -> None:
+    let(
+        trade("1", quantity="10", price="100", on=date(2026, 2, 2), commission="-1"),
+        trade("2", side=Side.SELL, quantity="4", price="120", on=date(2026, 3, 2), commission="-1"),
+        dividend("3", "20", on=date(2026, 4, 1)),
+        withheld("4", "-3", on=date(2026, 4, 1)),
+        position("6", date(2026, 11, 19)),
+    )
+    text = see(signed_in, mine)
+    assert "Value 1200.00 USD" in text
+    assert "+599.40" in text  # 1,200 less six tenths of 1,001
+    assert "Realised gain, 2026 +78.60" in text  # 479 less four tenths of 1,001
+    assert "Income, 2026, net 17.00" in text
+    assert "20.00 gross - 3.00 withheld" in text
+    assert "1 quantity agrees with what the broker reported" in text
+
+
+def test_a_sale_without_its_purchase_is_said(signed_in: FlaskClient, mine: Portfolio, let: Let) -> None:
+    let(trade("2", side=Side.SELL, quantity="4", price="120", on=date(2026, 3, 2)))
+    assert "history of AAPL is incomplete" in see(signed_in, mine)
+    text = see(signed_in, mine, "/instruments/US0378331005/USD")
+    assert "The history is incomplete." in text
+    assert "Without its purchase: 4" in text
+
+
+def test_an_instrument_shows_its_lots_trades_and_income(signed_in: FlaskClient, mine: Portfolio, let: Let) -> None:
+    let(
+        trade("1", quantity="10", price="100", on=date(2026, 2, 2), commission=None),
+        trade("2", side=Side.SELL, quantity="4", price="120", on=date(2026, 3, 2), commission=None),
+        dividend("3", "20", on=date(2026, 4, 1)),
+    )
+    text = see(signed_in, mine, "/instruments/US0378331005/USD")
+    for part in ("Open lots 1 lot", "2 Feb 2026", "600.00", "+80.00", "Dividend", "+20.00 USD", "Sell -4"):
+        assert part in text
+
+
+def test_an_instrument_nobody_knows_is_not_found(signed_in: FlaskClient, mine: Portfolio) -> None:
+    assert signed_in.get(f"/portfolios/{mine.id}/instruments/NOPE/USD").status_code == 404
+
+
+def test_a_difference_from_the_brokers_word_is_shown(signed_in: FlaskClient, mine: Portfolio, let: Let) -> None:
+    let(
+        trade("1", quantity="10", price="100", on=date(2026, 2, 2)),
+        position("12", date(2026, 11, 19)),
+        trade("5", quantity="2", price="100", on=date(2026, 11, 20)),
+    )
+    assert "1 of 1 quantity differs" in see(signed_in, mine)
+    assert "Less came in than is held" in see(signed_in, mine, "/reconciliation")
+
+
+@pytest.mark.parametrize(
+    ("name", "agrees", "named"),
+    [("vtandchill_2025.xml", 1, []), ("options_future_2025.xml", 9, ["NLCP", "RIO"])],
+)
+def test_real_statements_agree_with_their_own_positions(
+    signed_in: FlaskClient, mine: Portfolio, clock: Clock, name: str, agrees: int, named: list[str]
+) -> None:
+    """What does not agree was held before the statement's first trade, and is named."""
+    if not (SAMPLES / name).exists():
+        missing(f"the sample {name}")
+    with (SAMPLES / name).open("rb") as body:
+        import_reading(mine.id, read_statement(body), origin="upload", now=clock.now)
+    text = see(signed_in, mine, "/reconciliation")
+    assert all(symbol in text for symbol in named)
+    assert (f"{agrees}\u00a0other quantities agree" if named else "Everything agrees") in text.replace(
+        " other", "\u00a0other"
+    )
+    see(signed_in, mine)
+
+
+def test_amounts_stay_exact(signed_in: FlaskClient, mine: Portfolio, let: Let) -> None:
+    let(trade("1", quantity="0.1", price="0.3", on=date(2026, 2, 2), commission=None))
+    assert str(Decimal("0.03")) in see(signed_in, mine)
