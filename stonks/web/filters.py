@@ -82,8 +82,8 @@ def signed_percent(value: Decimal, places: int = 1) -> str:
 
 
 def count(number: int, one: str, many: str | None = None) -> str:
-    """9 transactions, 1 transaction."""
-    return f"{_grouped(str(number))}{NO_BREAK}{one if number == 1 else many or one + 's'}"
+    """9 transactions, 1 transaction: with an ordinary space, so that searching a page for the words finds them."""
+    return f"{_grouped(str(number))} {one if number == 1 else many or one + 's'}"
 
 
 def day_text(value: date) -> str:
