@@ -14,7 +14,7 @@ import time
 from types import FrameType
 
 from flask import Flask
-from redis import RedisError
+from redis import Redis, RedisError
 from rq import Queue, SimpleWorker
 from rq.serializers import JSONSerializer
 from sqlalchemy.exc import SQLAlchemyError
@@ -31,6 +31,7 @@ log = logging.getLogger("stonks.worker")
 
 _LOOK_SECONDS = 0.5  # between two looks for steps that have become due
 _LONGEST_PAUSE = 15.0  # between two tries while database or Redis are away
+_IDLE_SECONDS = 60  # RQ's longest wait for a job
 _MOST_JOBS = 2_000  # then a new process: memory that fragments over weeks is given back
 
 
@@ -50,18 +51,23 @@ def main(arguments: list[str]) -> None:
 def work(app: Flask) -> None:
     """Until told to stop: the job under way is finished first, a second request ends it at once."""
     with app.app_context():
-        redis = services().redis
-        process.keep_beating(redis, "worker")
-        worker = SimpleWorker(
-            [Queue(QUEUE_NAME, connection=redis, serializer=JSONSerializer)],
-            connection=redis,
-            serializer=JSONSerializer,
-            worker_ttl=60,
-            maintenance_interval=30,
-            job_monitoring_interval=5,
-            log_job_description=False,
-        )
-        worker.work(logging_level="WARNING", max_jobs=_MOST_JOBS)
+        process.keep_beating(services().redis, "worker")
+        # A connection of its own: waiting for a job outlasts redis-py's ordinary patience of five seconds, and RQ can
+        # raise that only for connections that are not open yet.
+        redis = Redis.from_url(services().settings.effective_redis_url, socket_timeout=_IDLE_SECONDS + 30)
+        try:
+            worker = SimpleWorker(
+                [Queue(QUEUE_NAME, connection=redis, serializer=JSONSerializer)],
+                connection=redis,
+                serializer=JSONSerializer,
+                worker_ttl=_IDLE_SECONDS,
+                maintenance_interval=30,
+                job_monitoring_interval=5,
+                log_job_description=False,
+            )
+            worker.work(logging_level="WARNING", max_jobs=_MOST_JOBS)
+        except RedisError as error:  # its supervisor starts it again, with growing pauses
+            sys.exit(f"Redis is away ({type(error).__name__}); this worker ends.")
 
 
 def keep_schedule(app: Flask) -> None:

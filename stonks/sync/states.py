@@ -210,12 +210,8 @@ def _poll_again(
             next_sync=NextSync.HOURS,
         )
     grown = min(max(facts.first_wait, age / 2), LONGEST_POLL_WAIT)
-    trouble = f" ({error})" if error is not None else ""
-    return replace(
-        stay,
-        wait=max(grown, min(at_least, LONGEST_POLLING)),
-        waiting_for=f"{facts.broker} is making the statement{trouble}.",
-    )
+    doing = f"{facts.broker} is making the statement." if error is None else f"{error} It is asked for again."
+    return replace(stay, wait=max(grown, min(at_least, LONGEST_POLLING)), waiting_for=doing)
 
 
 def _rate_limited(facts: Facts, stay: Transition, error: BrokerError, now: datetime) -> Transition:

@@ -161,6 +161,12 @@ class Desk:
         assert row is not None
         return row
 
+    def portfolio(self) -> Portfolio:
+        db.session.rollback()
+        found = db.session.get(Portfolio, self.portfolio_id)
+        assert found is not None
+        return found
+
     def step(self, run_id: int | None = None) -> SyncRun:
         """The run's next step, as soon as it is due."""
         run = self.run(run_id)

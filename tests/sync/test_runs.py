@@ -11,6 +11,7 @@ from stonks.brokers.contract import Pending
 from stonks.brokers.errors import FailureKind
 from stonks.core.errors import InvalidInput, StonksError
 from stonks.db import db
+from stonks.ledger import portfolios
 from stonks.ledger.tables import KeptStatement
 from stonks.sync import connecting, runner, schedule
 from tests.sync.conftest import FIELDS, QUERY, TOKEN, Desk, refusal
@@ -196,6 +197,16 @@ def test_a_new_token_in_mid_air_cancels_the_old_run_and_starts_another(desk: Des
     assert desk.entries() == 0
     assert outcomes[0].run_id not in (None, old)
     assert desk.finish(outcomes[0].run_id).state == "SUCCEEDED"
+
+
+def test_a_portfolio_deleted_in_mid_air_imports_nothing(desk: Desk) -> None:
+    desk.save()
+    run = desk.step()
+    desk.clock.advance(seconds=2)
+    desk.broker.meanwhile = lambda: portfolios.delete(desk.portfolio())
+    runner.advance(run.id, run.step, desk.clock())
+    assert desk.entries() == 0
+    assert connecting.view(desk.portfolio_id) is None
 
 
 def test_an_unchanged_mask_keeps_the_token_and_asks_for_nothing(desk: Desk) -> None:
