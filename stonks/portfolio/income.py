@@ -15,6 +15,7 @@ from typing import NamedTuple, TypeVar
 from stonks.core.records import CashKind
 
 GROSS = frozenset({CashKind.DIVIDEND, CashKind.PAYMENT_IN_LIEU, CashKind.INTEREST})
+COUNTED = GROSS | {CashKind.WITHHOLDING_TAX, CashKind.FEE}
 
 Key = TypeVar("Key", bound=Hashable)
 

@@ -12,6 +12,7 @@ from stonks.services import Services
 from stonks.web import (
     auth,
     connections,
+    earnings,
     errors,
     filters,
     imports,
@@ -27,6 +28,7 @@ BLUEPRINTS = (
     auth.blueprint,
     portfolios.blueprint,
     overview.blueprint,
+    earnings.blueprint,
     transactions.blueprint,
     imports.blueprint,
     connections.blueprint,

@@ -145,10 +145,11 @@ def _days(first: date, last: date) -> list[tuple[date, str]]:
     if months < 1:
         return [(first, filters.day_text(first))]
     every = next(size for size in (1, 2, 3, 6, 12, 24, 60, 120, 1200) if months / size <= 5)
-    found = []
+    found: list[tuple[date, str]] = []
     for n in range(first.year * 12 + first.month, last.year * 12 + last.month):
-        if n % every == 0:
-            day = date(n // 12, n % 12 + 1, 1)
-            found.append((day, f"{day:%b %Y}" if every < 12 and (not found or day.month == 1) else f"{day:%Y}"
-                          if every >= 12 else f"{day:%b}"))  # fmt: skip
+        if n % every:
+            continue
+        day = date(n // 12, n % 12 + 1, 1)
+        words = "%Y" if every >= 12 else "%b %Y" if not found or day.month == 1 else "%b"
+        found.append((day, day.strftime(words)))
     return found
