@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +15,7 @@ from redis import Redis
 from sqlalchemy import func, select
 
 from stonks.accounts.tables import User
-from stonks.config import ROOT, Settings
+from stonks.config import Settings
 from stonks.db import db, transaction
 from stonks.factory import create_app, utc_now
 from stonks.ledger.tables import Entry, Portfolio
@@ -29,16 +25,11 @@ from stonks.services import services
 from stonks.sync import connecting
 from stonks.sync.tables import Connection, SyncRun
 from tests.statements import buy, dividend, statement
+from tests.sync.processes import Running, running
 
 TOKEN = "424242424242424242424242"
 FIELDS = {"query_id": "1234567", "token": TOKEN}
 BODY = statement([buy(1), buy(2, "20251104")], [dividend(3)])
-DIES_IN_MID_IMPORT = """
-import os, signal, worker
-from stonks.ledger import archive
-archive.mark_imported = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-worker.main([])
-"""
 
 
 @pytest.fixture
@@ -62,12 +53,10 @@ def here(settings: Settings, practice: PracticeBroker) -> Iterator[Flask]:
         db.engine.dispose()
 
 
-@contextmanager
-def running(*arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """A process of the product on this test's data; killed at the end if it still runs. Its log is its stdout."""
+def a_process(name: str, *arguments: str, dies_in_mid_import: bool = False) -> AbstractContextManager[Running]:
+    """A process of the product on this test's data, told to write its log under `name`."""
     settings = services().settings
     environment = {
-        **os.environ,
         "STONKS_DATA": str(settings.data),
         "REDIS_URL": settings.effective_redis_url,
         "STONKS_FLEX_URL": settings.flex_url,
@@ -75,19 +64,16 @@ def running(*arguments: str) -> Iterator[subprocess.Popen[str]]:
         "STONKS_TICK_SECONDS": "1",
         "STONKS_LOG": "json",
     }
-    process = subprocess.Popen(
-        [sys.executable, *arguments],
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
+    log = settings.data / f"{name}.log"
+    return running(environment, log, *arguments, dies_in_mid_import=dies_in_mid_import)
+
+
+def a_worker(name: str = "worker", **more: bool) -> AbstractContextManager[Running]:
+    return a_process(name, **more)
+
+
+def a_scheduler(name: str = "scheduler") -> AbstractContextManager[Running]:
+    return a_process(name, "--schedule")
 
 
 def save(**more: Any) -> int:
@@ -137,14 +123,13 @@ def requests_of(practice: PracticeBroker) -> int:
 def test_a_worker_killed_while_it_calls_is_replaced_without_a_second_request(practice: PracticeBroker) -> None:
     practice.script("GetStatement", [Answer(b"", delay=30)])
     run_id = save()
-    with running("worker.py", "--schedule"):
-        with running("worker.py") as worker:
+    with a_scheduler():
+        with a_worker() as worker:
             wait_until(lambda: any(call.step == "GetStatement" for call in practice.calls))
             worker.kill()
-            worker.wait()
         assert fresh_run(run_id).attempts == 1
         end_lease(run_id)
-        with running("worker.py"):
+        with a_worker():
             wait_until(lambda: ended(run_id))
     assert (fresh_run(run_id).state, entries(), requests_of(practice)) == ("SUCCEEDED", 3, 1)
 
@@ -152,12 +137,12 @@ def test_a_worker_killed_while_it_calls_is_replaced_without_a_second_request(pra
 @pytest.mark.usefixtures("here")
 def test_a_worker_killed_in_mid_import_leaves_nothing_half_done(practice: PracticeBroker) -> None:
     run_id = save()
-    with running("worker.py", "--schedule"):
-        with running("-c", DIES_IN_MID_IMPORT) as worker:
-            assert worker.wait(timeout=60) == -signal.SIGKILL
+    with a_scheduler():
+        with a_worker(dies_in_mid_import=True) as worker:
+            assert worker.wait() == -signal.SIGKILL
         assert (entries(), fresh_run(run_id).state) == (0, "AWAITING_STATEMENT")
         end_lease(run_id)
-        with running("worker.py"):
+        with a_worker():
             wait_until(lambda: ended(run_id))
     assert (fresh_run(run_id).state, entries(), requests_of(practice)) == ("SUCCEEDED", 3, 1)
 
@@ -167,7 +152,7 @@ def test_a_redis_flushed_again_and_again_only_delays(practice: PracticeBroker) -
     practice.looks = 3
     run_id = save()
     redis = services().redis
-    with running("worker.py", "--schedule"), running("worker.py", "--schedule"), running("worker.py"):
+    with a_scheduler(), a_scheduler("other"), a_worker():
         for _ in range(4):
             redis.flushall()
             time.sleep(0.3)
@@ -186,13 +171,12 @@ def test_a_redis_flushed_again_and_again_only_delays(practice: PracticeBroker) -
 def test_a_disconnection_while_the_statement_comes_imports_nothing(practice: PracticeBroker) -> None:
     practice.script("GetStatement", [Answer(BODY, delay=1)])
     run_id = save()
-    with running("worker.py", "--schedule"), running("worker.py") as worker:
+    with a_scheduler(), a_worker() as worker:
         wait_until(lambda: any(call.step == "GetStatement" for call in practice.calls))
         connecting.disconnect(1, utc_now())
         assert fresh_run(run_id).state == "CANCELLED"
         time.sleep(1.3)
-        worker.send_signal(signal.SIGTERM)
-        assert worker.wait(timeout=30) == 0
+        assert worker.end(signal.SIGTERM) == 0
     assert entries() == 0
     assert db.session.scalar(select(Connection.sealed_credentials)) is None
 
@@ -201,18 +185,13 @@ def test_a_disconnection_while_the_statement_comes_imports_nothing(practice: Pra
 def test_processes_stop_cleanly_and_say_nothing_of_the_token(practice: PracticeBroker) -> None:
     practice.script("SendRequest", ["1009"])
     run_id = save()
-    with running("worker.py", "--schedule") as scheduler, running("worker.py") as worker:
+    with a_scheduler() as scheduler, a_worker() as worker:
         wait_until(lambda: ended(run_id))
         again = connecting.sync_now(1, utc_now())
         wait_until(lambda: ended(again))
-        told = []
-        for process in (worker, scheduler):
-            process.send_signal(signal.SIGTERM)
-            told.append(process.communicate(timeout=30)[0])
-            assert process.returncode == 0
+        assert [process.end(signal.SIGTERM) for process in (worker, scheduler)] == [0, 0]
     assert fresh_run(again).state == "SUCCEEDED"
-    assert f'"run": {again}' in told[0]
-    assert TOKEN not in "".join(told)
+    assert f'"run": {again}' in worker.log.read_text()
     for path in services().settings.data.rglob("*"):
         assert path.is_dir() or TOKEN.encode() not in path.read_bytes(), path
     assert TOKEN not in _all_of(services().redis)
@@ -220,9 +199,3 @@ def test_processes_stop_cleanly_and_say_nothing_of_the_token(practice: PracticeB
 
 def _all_of(redis: Redis) -> str:
     return repr([(key, redis.dump(key)) for key in redis.scan_iter()])
-
-
-def test_the_worker_takes_no_unknown_argument(tmp_path: Path) -> None:
-    environment = {**os.environ, "STONKS_DATA": str(tmp_path)}
-    done = subprocess.run([sys.executable, "worker.py", "--nonsense"], cwd=ROOT, env=environment, capture_output=True)
-    assert done.returncode == 1
