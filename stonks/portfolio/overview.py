@@ -51,6 +51,7 @@ class Overview:
     unconverted: int  # receipts without a rate, left out, of these twelve months and this year
     costs: list[Point]
     incomplete: int
+    closed: int  # instruments once held and no longer
 
     @property
     def gain_share(self) -> Decimal | None:
@@ -104,6 +105,7 @@ def overview(
         unconverted=len(recent) - len(converted),
         costs=cost_over_time(holdings, instruments, rates, today),
         incomplete=len(holdings.incomplete()),
+        closed=sum(1 for book in holdings.books.values() if book.closed and not book.lots),
     )
 
 

@@ -53,6 +53,7 @@ class StepChart:
 
 
 TOP, BOTTOM = 14, 26
+MOST_ROWS = 60
 
 
 def bars(months: Sequence[Month], base: str, *, width: int = 380, height: int = 236, left: int = 40) -> BarChart:
@@ -96,8 +97,9 @@ def steps(
         return round(left + (right - left) * (day - first).days / span, 1)
 
     path = f"M{across(first)} {scale.at(float(points[0].cost))}"
-    for point in points[1:]:
-        path += f"H{across(point.on)}V{scale.at(float(point.cost))}"
+    # One step a place across: years of daily trades are no longer a line than the picture is wide.
+    for x, height_there in {round(across(point.on)): scale.at(float(point.cost)) for point in points[1:]}.items():
+        path += f"H{x}V{height_there}"
     return StepChart(
         width=width,
         height=height,
@@ -109,6 +111,13 @@ def steps(
         ticks=scale.ticks(),
         days=[Tick(across(day), text) for day, text in _days(first, last)],
     )
+
+
+def for_table(points: Sequence[Point]) -> list[Point]:
+    """The newest first; of a long history only the end of each month and the last day."""
+    if len(points) > MOST_ROWS:
+        points = list({point.on.replace(day=1): point for point in points}.values())
+    return list(reversed(points))
 
 
 class _Scale:

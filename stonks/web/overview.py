@@ -61,6 +61,7 @@ def show(portfolio_id: int) -> ResponseReturnValue:
         view=view,
         bars=charts.bars(view.months, view.base),
         costs=charts.steps(view.costs, view.value if certain else None),
+        cost_rows=charts.for_table(view.costs),
         title=_chart_title(view, certain),
         incomplete=[found.instruments[book.key] for book in held.incomplete()],
         agreement=_agreement(found, held),
