@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> None:
     settings = settings_or_exit()
     logs.configure(settings.json_logs)
     process.follow_parent()
-    app = create_app(settings)
+    app = create_app(settings, pages=False)
     if arguments == ["--schedule"]:
         keep_schedule(app)
     elif arguments:

@@ -29,5 +29,5 @@ def prepare() -> None:
 if __name__ == "__main__":
     settings = settings_or_exit()
     logs.configure(settings.json_logs)
-    with create_app(settings).app_context():
+    with create_app(settings, pages=False).app_context():
         prepare()

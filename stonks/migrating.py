@@ -32,7 +32,7 @@ if __name__ == "__main__":
     settings = settings_or_exit()
     logs.configure(settings.json_logs)
     try:
-        app = create_app(settings)
+        app = create_app(settings, pages=False)
         init_app(app)
         upgrade(app)
     except OperationalError as error:
