@@ -19,6 +19,7 @@ blueprint = Blueprint("reviews", __name__, url_prefix="/portfolios/<int:portfoli
 
 MOST_CHANGES = 100
 
+
 @blueprint.get("")
 @login_required
 def show(portfolio_id: int) -> ResponseReturnValue:
