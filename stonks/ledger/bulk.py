@@ -55,7 +55,9 @@ class BulkInsert:
 
     def _driver_value(self, table: Table, name: str) -> tuple[str, Any]:
         kind = table.c[name].type
-        if isinstance(kind, LargeBinary):  # both drivers take bytes; SQLAlchemy would wrap them in what can't be spooled
+        if isinstance(
+            kind, LargeBinary
+        ):  # both drivers take bytes; SQLAlchemy would wrap them in what can't be spooled
             return name, None
         return name, kind.dialect_impl(self._dialect).bind_processor(self._dialect)
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 from itertools import chain
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import and_, false, func, or_, select
 
 from stonks.core.amounts import PER_HUNDRED_CLASSES
 from stonks.core.records import CashKind, FxRate
@@ -195,19 +195,13 @@ def _count_cash(found: Folding, row: Any) -> None:
 
 def _latest_positions(portfolio_id: int) -> list[ReportedPosition]:
     """Of the last day each account was reported."""
-    last = (
-        select(func.coalesce(ReportedPosition.account, ""), func.max(ReportedPosition.as_of))
-        .where(ReportedPosition.portfolio_id == portfolio_id)
-        .group_by(func.coalesce(ReportedPosition.account, ""))
-    )
-    days = [tuple(row) for row in db.session.execute(last)]
-    if not days:
-        return []
-    query = select(ReportedPosition).where(
-        ReportedPosition.portfolio_id == portfolio_id,
-        tuple_(func.coalesce(ReportedPosition.account, ""), ReportedPosition.as_of).in_(days),
-    )
-    return list(db.session.scalars(query))
+    mine = ReportedPosition.portfolio_id == portfolio_id
+    days = select(ReportedPosition.account, func.max(ReportedPosition.as_of)).where(mine)
+    last = [
+        and_(ReportedPosition.account.is_not_distinct_from(account), ReportedPosition.as_of == day)
+        for account, day in db.session.execute(days.group_by(ReportedPosition.account))
+    ]
+    return list(db.session.scalars(select(ReportedPosition).where(mine, or_(false(), *last))))
 
 
 def _report(found: Folding, positions: list[ReportedPosition], names: _Names) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
@@ -165,4 +167,5 @@ def _as_typed(entry: Entry) -> dict[str, object]:
 def _address_with(portfolio_id: int, **cursor: str) -> str:
     """This page's address with its filters and another cursor."""
     kept = {name: value for name, value in request.args.items() if value and name not in ("after", "before")}
-    return url_for("transactions.index", portfolio_id=portfolio_id, **kept, **cursor)
+    values: dict[str, Any] = {**kept, **cursor}
+    return url_for("transactions.index", portfolio_id=portfolio_id, **values)

@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
-from stonks.practice.server import PracticeBroker
 
+from stonks.practice.server import PracticeBroker
 from tests.needs import missing
 
 ROOT = Path(__file__).parent.parent.parent

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
-from stonks.practice.server import PracticeBroker
 
+from stonks.practice.server import PracticeBroker
 from tests.browser.conftest import fill_connection, save_connection, token_for
 from tests.statements import buy, dividend, statement, withheld
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from stonks.practice.server import PracticeBroker
 
+from stonks.practice.server import PracticeBroker
 from tests.browser.conftest import Product, new_portfolio, save_connection, sign_in, token_for
 from tests.statements import buy, dividend, statement, withheld
 

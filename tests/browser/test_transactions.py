@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
-from stonks.practice.server import PracticeBroker
 
+from stonks.practice.server import PracticeBroker
 from tests.browser.conftest import Product, new_portfolio, save_connection, token_for
 from tests.needs import missing
 from tests.statements import buy, dividend, statement, withheld
