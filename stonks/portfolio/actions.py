@@ -62,7 +62,10 @@ def _alone(leg: Movement, book: Book, change: Decimal, cash: Decimal) -> None:
             book.missing += change
             book.say(f"Nothing was held when the split of {leg.on.isoformat()} came.")
             return
-        book.add(Lot(leg.on, change, -cash))
+        alone_is_odd = leg.action_kind in _EXCHANGES and leg.action_kind != "SO" and not cash
+        if alone_is_odd:
+            book.say(f"It came by a corporate action on {leg.on.isoformat()}, and what went for it is not here.")
+        book.add(Lot(leg.on, change, -cash, cost_known=not alone_is_odd))
     elif leg.action_kind in _EXCHANGES and not cash:
         book.take(-change)
         book.say(f"The corporate action of {leg.on.isoformat()} took it away, and what came for it is not here.")

@@ -83,6 +83,11 @@ def test_a_merger_whose_other_leg_is_not_here_is_said() -> None:
     assert not found.complete
 
 
+def test_what_comes_by_a_merger_alone_has_no_known_cost() -> None:
+    found = fold([action("2021-01-05", "TC", "5", key=NEW)]).books[NEW]
+    assert (found.quantity, found.cost_known, found.complete) == (D(5), False, False)
+
+
 def test_a_spin_off_comes_at_no_cost_and_takes_none_from_the_parent() -> None:
     found = fold([trade("2020-05-04", "10", "10"), action("2021-01-05", "SO", "2", key=NEW)])
     assert found.books[KEY].cost == 100
