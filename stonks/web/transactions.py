@@ -26,6 +26,7 @@ from stonks.web.pages import PortfolioPage, portfolio_page
 blueprint = Blueprint("transactions", __name__, url_prefix="/portfolios/<int:portfolio_id>/transactions")
 blueprint.add_app_template_filter(entries.net_amount, "net_amount")
 
+FILTERS = ("symbol", "type", "first", "last", "origin")  # as they stand in an address
 BY_HAND = (
     "BUY", "SELL", "DIVIDEND", "PAYMENT_IN_LIEU", "WITHHOLDING_TAX", "INTEREST", "FEE",
     "DEPOSIT", "WITHDRAWAL", "OTHER", "TRANSFER_IN", "TRANSFER_OUT",
@@ -164,8 +165,8 @@ def _as_typed(entry: Entry) -> dict[str, object]:
     return typed
 
 
-def _address_with(portfolio_id: int, **cursor: str) -> str:
+def _address_with(portfolio_id: int, **cursor: Any) -> str:
     """This page's address with its filters and another cursor."""
-    kept = {name: value for name, value in request.args.items() if value and name not in ("after", "before")}
-    values: dict[str, Any] = {**kept, **cursor}
-    return url_for("transactions.index", portfolio_id=portfolio_id, **values)
+    # Only the names known here: url_for takes others, like _scheme and _external, as orders.
+    wanted: dict[str, Any] = {name: request.args[name] for name in FILTERS if request.args.get(name)}
+    return url_for("transactions.index", portfolio_id=portfolio_id, **wanted, **cursor)

@@ -121,6 +121,16 @@ def test_pages_hold_fifty_and_lead_to_older_and_newer_ones(
     assert 'rel="prev"' in page
 
 
+def test_a_strange_query_does_not_steer_the_links(
+    signed_in: FlaskClient, address: str, portfolio: Portfolio, clock
+) -> None:
+    dividends(portfolio, 60, clock)
+    page = signed_in.get(f"{address}?_scheme=javascript&_external=1&portfolio_id=7&after=%00.1&before=x").text
+    older = re.search(r'rel="next" href="([^"]+)"', page)
+    assert older
+    assert re.fullmatch(rf"{address}\?after=[\d.-]+", older[1])
+
+
 def test_filters_narrow_the_table_and_say_when_nothing_matches(
     signed_in: FlaskClient, address: str, portfolio: Portfolio, clock
 ) -> None:
