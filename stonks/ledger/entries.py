@@ -140,6 +140,7 @@ def _name(entry: Entry) -> str:
 def _cursor(text: str | None) -> tuple[date, int] | None:
     day, _, number = (text or "").partition(".")
     try:
-        return date.fromisoformat(day), int(number)
+        key = date.fromisoformat(day), int(number)
     except ValueError:
         return None
+    return key if key[1] < 2**31 else None  # a larger one no database would take
