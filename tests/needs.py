@@ -13,3 +13,8 @@ def missing(what: str) -> NoReturn:
     if os.environ.get("STONKS_TESTS_STRICT") == "1":
         pytest.fail(f"needs {what}, and STONKS_TESTS_STRICT=1 allows no skip", pytrace=False)
     pytest.skip(f"needs {what}")
+
+
+def not_shipped(what: str) -> NoReturn:
+    """End the running test because `what`, which is no part of the project, does not lie beside this copy. Never a failure."""
+    pytest.skip(f"{what} not beside this copy of the project")

@@ -115,7 +115,12 @@ class Broker(Protocol):
     def collect(self, credentials: Credentials, ticket: Ticket) -> Ready | Pending: ...
 
     def read(
-        self, source: BinaryIO, *, currency: str | None = None, day_first: bool | None = None, asked_days: int | None = None
+        self,
+        source: BinaryIO,
+        *,
+        currency: str | None = None,
+        day_first: bool | None = None,
+        asked_days: int | None = None,
     ) -> Reading:
         """Read a statement, from a seekable file. `currency` keeps only rows of that currency (a conversion belongs to
         its CurrencyPrimary). `asked_days`: the period asked for, so that a shorter one is a finding."""

@@ -13,7 +13,7 @@ from sqlalchemy import delete, select
 
 from stonks.core.errors import NotFound
 from stonks.db import db, transaction
-from stonks.ledger.tables import KeptStatement
+from stonks.ledger.tables import KeptStatement, Portfolio
 from stonks.services import services
 
 TESTED_IS_FRESH = timedelta(hours=24)
@@ -55,9 +55,27 @@ def take_tested(portfolio_id: int, credentials_name: str, now: datetime) -> int 
         select(KeptStatement.id)
         .where(
             KeptStatement.portfolio_id == portfolio_id,
+            KeptStatement.origin == "test",
             KeptStatement.credentials_name == credentials_name,
             KeptStatement.imported_at.is_(None),
             KeptStatement.kept_at > now - TESTED_IS_FRESH,
+        )
+        .order_by(KeptStatement.id.desc())
+        .limit(1)
+    )
+
+
+def of_sibling(portfolio_id: int, credentials_name: str, since: datetime) -> int | None:
+    """The newest statement since then that another portfolio of the same owner fetched with the same credentials."""
+    owner = select(Portfolio.user_id).where(Portfolio.id == portfolio_id).scalar_subquery()
+    return db.session.scalar(
+        select(KeptStatement.id)
+        .join(Portfolio, Portfolio.id == KeptStatement.portfolio_id)
+        .where(
+            Portfolio.user_id == owner,
+            KeptStatement.portfolio_id != portfolio_id,
+            KeptStatement.credentials_name == credentials_name,
+            KeptStatement.kept_at > since,
         )
         .order_by(KeptStatement.id.desc())
         .limit(1)

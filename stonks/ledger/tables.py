@@ -142,7 +142,7 @@ class KeptStatement(Base):
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
     credentials_name: Mapped[str | None] = mapped_column(
         String(32), index=True
-    )  # Vault.name_for(credentials), tests only
+    )  # Vault.name_for(credentials): found by it
     kept_at: Mapped[datetime] = mapped_column(UtcDateTime)
     imported_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,9 +19,8 @@ from redis import RedisError
 from stonks.brokers.contract import Broker, Pending, Ready, Ticket, Window
 from stonks.brokers.errors import BrokerError, FailureKind
 from stonks.core.errors import NotFound, SecretUnreadable, StatementUnreadable
-from stonks.core.records import Reading, Record, RowProblem, StatementSummary
 from stonks.db import db, transaction
-from stonks.ledger import archive
+from stonks.ledger import archive, importing
 from stonks.services import services
 from stonks.sync import allowance, credentials, runs
 from stonks.sync.credentials import TestedAs
@@ -44,6 +42,8 @@ log = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=330)  # longer than a call may take; a slower import loses no more than its turn
 DAYS_BACK = 365
+SAME_WINDOW = timedelta(hours=6)
+SAME_DAY = timedelta(hours=20)
 _EARLY = timedelta(seconds=2)  # by which a worker's clock may be behind
 _REDIS_AWAY = timedelta(seconds=15)
 _STUMBLED = timedelta(seconds=30)
@@ -66,7 +66,7 @@ class _Step:
     state: RunState
     portfolio_id: int
     broker: Broker
-    is_test: bool
+    reason: str
     tested: TestedAs = field(repr=False)
     ticket: Ticket | None
     with_period: bool
@@ -77,6 +77,14 @@ class _Step:
     def claimed(self) -> int:
         """The step's number while it is being taken."""
         return self.number + 1
+
+    @property
+    def is_test(self) -> bool:
+        return self.reason == "test"
+
+    @property
+    def credentials_name(self) -> str:
+        return credentials.name_of(services().vault, self.broker.code, self.tested.fields)
 
     @property
     def asked_days(self) -> int | None:
@@ -101,8 +109,9 @@ def advance(run_id: int, step: int, now: datetime) -> None:
         return
     if not _claim(this, now):
         return
-    if this.kept_statement is not None:
-        _import_kept(this, this.kept_statement)
+    kept = this.kept_statement or _siblings_statement(this, now)
+    if kept is not None:
+        _import_kept(this, kept)
         return
     wait = _distance(this, now)
     if wait > timedelta(0):
@@ -130,7 +139,7 @@ def _read(run: SyncRun, broker: Broker) -> _Step:
         state=RunState(run.state),
         portfolio_id=run.portfolio_id,
         broker=broker,
-        is_test=run.reason == "test",
+        reason=run.reason,
         tested=_opened(run),
         ticket=Ticket(**json.loads(run.ticket)) if run.ticket else None,
         with_period=run.with_period,
@@ -191,10 +200,32 @@ def _ask(this: _Step) -> None:
     if not isinstance(answer, Ready):
         if isinstance(answer, BrokerError):
             _log_refusal(this, answer)
+            kept = _fallback(this, answer, now)
+            if kept is not None:
+                _import_kept(this, kept)
+                return
         settle(this.run_id, this.claimed, answer, now)
         return
     with closing(answer.body) as body:
         _take_in(this, body, now, kept_statement=None)
+
+
+def _siblings_statement(this: _Step, now: datetime) -> int | None:
+    """What another portfolio of the same owner fetched with the same credentials in this daily window.
+
+    Portfolios that split one query by currency need one statement between them, and some accounts give only one a day.
+    """
+    if this.reason != "schedule" or this.state is not RunState.QUEUED:
+        return None
+    every = services().settings.sync_every
+    fresh = every / 2 if every is not None else SAME_WINDOW
+    return archive.of_sibling(this.portfolio_id, this.credentials_name, now - fresh)
+
+
+def _fallback(this: _Step, error: BrokerError, now: datetime) -> int | None:
+    """When the broker makes no more statements today, a sibling's of today is as good."""
+    refused = error.kind is FailureKind.NOT_NOW and this.state is RunState.QUEUED and not this.is_test
+    return archive.of_sibling(this.portfolio_id, this.credentials_name, now - SAME_DAY) if refused else None
 
 
 def _call(this: _Step) -> Outcome | Ready:
@@ -218,41 +249,26 @@ def _import_kept(this: _Step, statement_id: int) -> None:
 
 
 def _take_in(this: _Step, body: BinaryIO, now: datetime, kept_statement: int | None) -> None:
-    """Reads the statement to its end, then hands it to the transaction that lets it in."""
+    """Reads the statement to its end and compares it, so that no lock is held meanwhile; then has it let in."""
     try:
-        reading = _Read(
-            this.broker.read(
-                body,
-                currency=this.tested.only_currency,
-                day_first=this.tested.day_first,
-                asked_days=this.asked_days,
-            )
+        reading = this.broker.read(
+            body, currency=this.tested.only_currency, day_first=this.tested.day_first, asked_days=this.asked_days
         )
+        if this.is_test:
+            for _ in reading:  # only its summary matters
+                pass
+            arrival = Arrival(body, reading.summary, this.credentials_name, kept_statement)
+        else:
+            prepared = importing.prepare(this.portfolio_id, reading)
+            arrival = Arrival(body, prepared.summary, this.credentials_name, kept_statement, prepared)
     except StatementUnreadable as error:
         log.warning("run %s: statement unreadable (%s)", this.run_id, error.reason, extra={"run": this.run_id})
         outcome = Unusable(Ending.STATEMENT, str(error), error.reason)
         settle(this.run_id, this.claimed, outcome, services().clock())
         return
-    name = credentials.name_of(services().vault, this.broker.code, this.tested.fields) if this.is_test else None
-    arrival = Arrival(body, reading, credentials_name=name, kept_statement=kept_statement)
     settle(this.run_id, this.claimed, Arrived(), services().clock(), arrival)
 
 
 def _log_refusal(this: _Step, error: BrokerError) -> None:
     level = logging.WARNING if error.kind is FailureKind.UNKNOWN else logging.INFO
     log.log(level, "run %s: %s (%s)", this.run_id, error.kind, error.code, extra={"run": this.run_id})
-
-
-class _Read:
-    """A statement read to its end before the transaction begins, so that no lock is held while parsing."""
-
-    def __init__(self, reading: Reading) -> None:
-        self._rows = list(reading)
-        self._summary = reading.summary
-
-    def __iter__(self) -> Iterator[Record | RowProblem]:
-        return iter(self._rows)
-
-    @property
-    def summary(self) -> StatementSummary:
-        return self._summary

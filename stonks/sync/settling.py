@@ -15,9 +15,10 @@ from typing import Any, BinaryIO
 from sqlalchemy import select
 
 from stonks.brokers.contract import Broker
-from stonks.core.records import Reading, StatementSummary
+from stonks.core.records import StatementSummary
 from stonks.db import db, transaction
-from stonks.ledger import archive, importing
+from stonks.ledger import archive
+from stonks.ledger.importing import Prepared
 from stonks.services import services
 from stonks.sync import runs, telling
 from stonks.sync.states import (
@@ -43,9 +44,10 @@ class Arrival:
     """A statement that was read to its end and waits to be let in."""
 
     body: BinaryIO
-    reading: Reading
-    credentials_name: str | None = None  # of a test: what the kept statement is found by
+    summary: StatementSummary
+    credentials_name: str  # what the kept statement is found by, by this portfolio and its siblings
     kept_statement: int | None = None  # it came from the archive, and stays there
+    prepared: Prepared | None = None  # None for a test
 
 
 def settle(
@@ -124,12 +126,10 @@ def _let_in(run: SyncRun, connection: Connection | None, arrival: Arrival, now: 
             credentials_name=arrival.credentials_name,
         )
     run.statement_id = kept
-    if run.reason == "test":
-        run.result = json.dumps(telling.of_statement(arrival.reading.summary))
-        return arrival.reading.summary
-    outcome = importing.import_reading(
-        run.portfolio_id, arrival.reading, origin="sync", now=now, statement_sha1=_sha1(arrival.body)
-    )
+    if arrival.prepared is None:
+        run.result = json.dumps(telling.of_statement(arrival.summary))
+        return arrival.summary
+    outcome = arrival.prepared.write(origin="sync", now=now, statement_sha1=_sha1(arrival.body))
     archive.mark_imported(kept, now)
     run.batch_id = outcome.batch_id
     run.result = json.dumps(telling.of_import(outcome))

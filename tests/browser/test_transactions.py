@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from stonks.practice.server import PracticeBroker
 from tests.browser.conftest import Product, new_portfolio, save_connection, token_for
-from tests.needs import missing
+from tests.needs import not_shipped
 from tests.statements import buy, dividend, statement, withheld
 
 Portfolio = Callable[..., str]
@@ -93,7 +93,7 @@ def test_a_real_year_arrives_whole_and_the_same_file_by_hand_adds_nothing(
 ) -> None:
     path = SAMPLES / "vroonhof__opensteuerauszug--vtandchill_2025.spec.csv"
     if not path.exists():
-        missing("the shared flex samples")
+        not_shipped("the shared flex samples")
     token = token_for("9006")
     broker.add_query(token, "3002", path.read_bytes())
     portfolio = a_portfolio("CHF")

@@ -17,7 +17,7 @@ from stonks.ledger.importing import ImportOutcome
 from stonks.ledger.tables import Entry
 from stonks.services import services
 from tests.conftest import Clock
-from tests.needs import missing
+from tests.needs import not_shipped
 from tests.statements import buy, dividend, statement, withheld
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "flex-samples" / "derived"
@@ -64,7 +64,7 @@ def test_any_split_overlap_and_order_of_files_gives_the_same_ledger(
 def test_a_real_account_arrives_with_its_shares_conversions_dividend_and_tax(portfolio_id: int, clock: Clock) -> None:
     sample = SAMPLES / "vroonhof__opensteuerauszug--vtandchill_2025.spec.csv"
     if not sample.exists():
-        missing("the sample vtandchill_2025.spec.csv")
+        not_shipped("the sample vtandchill_2025.spec.csv")
     outcome = upload(portfolio_id, sample.read_bytes(), clock, "sync")
     assert (outcome.new, outcome.problems) == (9, 0)
     rows = held(portfolio_id)

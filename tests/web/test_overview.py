@@ -16,7 +16,7 @@ from stonks.core.records import CashKind, CashTransaction, Record, Side
 from stonks.ledger.importing import import_reading
 from stonks.ledger.tables import Portfolio
 from tests.conftest import Clock
-from tests.needs import missing
+from tests.needs import not_shipped
 from tests.readings import ReadingOf, dividend, position, trade
 
 SAMPLES = Path(__file__).parents[3] / "shared/flex-samples/vroonhof__opensteuerauszug"
@@ -118,7 +118,7 @@ def test_real_statements_agree_with_their_own_positions(
 ) -> None:
     """What does not agree was held before the statement's first trade, and is named."""
     if not (SAMPLES / name).exists():
-        missing(f"the sample {name}")
+        not_shipped(f"the sample {name}")
     with (SAMPLES / name).open("rb") as body:
         import_reading(mine.id, read_statement(body), origin="upload", now=clock.now)
     text = see(signed_in, mine, "/reconciliation")

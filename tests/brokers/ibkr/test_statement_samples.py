@@ -10,7 +10,7 @@ import pytest
 from stonks.brokers.ibkr.statement import read_statement
 from stonks.core.errors import StatementUnreadable
 from stonks.core.records import CashKind, CashTransaction, FxConversion, Record, RowProblem, Side, Trade
-from tests.needs import missing
+from tests.needs import missing, not_shipped
 
 SAMPLES = Path(__file__).parents[4] / "shared" / "flex-samples"
 
@@ -50,7 +50,7 @@ REFUSED = {
 def sample(name: str) -> Path:
     path = SAMPLES / name
     if not path.exists():
-        missing("the shared flex samples")
+        not_shipped("the shared flex samples")
     return path
 
 
