@@ -5,12 +5,8 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import signal
-import socket
-import subprocess
-import sys
-import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,10 +16,10 @@ from playwright.sync_api import Page, expect
 
 from stonks.practice.server import PracticeBroker
 from tests.needs import missing
+from tests.product import Running
+from tests.product import product as running_product
 
-ROOT = Path(__file__).parent.parent.parent
 EMAIL, PASSWORD = "owner@example.com", "a long enough password"
-START_SECONDS = 40
 
 expect.set_options(timeout=15_000)
 
@@ -35,16 +31,11 @@ def token_for(query_id: str) -> str:
 
 @dataclass
 class Product:
-    """Stonksfolio as a person runs it: `python app.py` on its own data folder."""
+    """Stonksfolio as a person runs it, at an address."""
 
     address: str
     data: Path
-    process: subprocess.Popen[str]
-    output: list[str]
-
-    def stop(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=15)
+    running: Running
 
 
 def _chromium() -> str:
@@ -76,67 +67,31 @@ def broker() -> Iterator[PracticeBroker]:
     server.stop()
 
 
-def start_product(data: Path, broker_url: str, **environment: str) -> Product:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    kept = {
-        name: value for name, value in os.environ.items() if not name.startswith(("STONKS_", "DATABASE_", "REDIS_"))
-    }
-    process = subprocess.Popen(
-        [sys.executable, "app.py"],
-        cwd=ROOT,
-        env={
-            **kept,
-            "STONKS_DATA": str(data),
-            "STONKS_PORT": str(port),
-            "STONKS_FLEX_URL": broker_url,
-            "STONKS_POLL_SECONDS": "1",
-            "STONKS_TICK_SECONDS": "1",
-            "PYTHONUNBUFFERED": "1",
-            **environment,
-        },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    output: list[str] = []
-    ready = threading.Event()
+@contextmanager
+def started(data: Path, *arguments: str, **environment: str) -> Iterator[Product]:
+    with running_product(data, *arguments, **environment) as running:
+        yield Product(f"http://127.0.0.1:{running.port}", data, running)
 
-    def listen() -> None:
-        assert process.stdout is not None
-        for line in process.stdout:
-            output.append(line)
-            if "Stonksfolio is ready at" in line:
-                ready.set()
-        ready.set()
 
-    threading.Thread(target=listen, daemon=True).start()
-    ready.wait(START_SECONDS)
-    if process.poll() is not None or not ready.is_set():
-        process.kill()
-        pytest.fail("the product did not start:\n" + "".join(output[-40:]))
-    return Product(f"http://127.0.0.1:{port}", data, process, output)
+def at_broker(broker: PracticeBroker) -> dict[str, str]:
+    return {"STONKS_FLEX_URL": broker.url, "STONKS_POLL_SECONDS": "1"}
 
 
 @pytest.fixture
-def fresh_product(tmp_path: Path, broker: PracticeBroker) -> Iterator[Product]:
+def fresh_product(short_path: Path, broker: PracticeBroker) -> Iterator[Product]:
     """A product that nobody has visited yet."""
-    product = start_product(tmp_path / "data", broker.url)
-    yield product
-    if product.process.poll() is None:
-        product.stop()
+    with started(short_path / "data", **at_broker(broker)) as product:
+        yield product
 
 
 @pytest.fixture(scope="session")
 def product(tmp_path_factory: pytest.TempPathFactory, broker: PracticeBroker, browser: Any) -> Iterator[Product]:
     """One product for the session, with an owner."""
-    product = start_product(tmp_path_factory.mktemp("product") / "data", broker.url)
-    page = browser.new_page()
-    create_owner(page, product)
-    page.close()
-    yield product
-    product.stop()
+    with started(tmp_path_factory.mktemp("product") / "data", **at_broker(broker)) as product:
+        page = browser.new_page()
+        create_owner(page, product)
+        page.close()
+        yield product
 
 
 def create_owner(page: Page, product: Product) -> None:

@@ -1,0 +1,66 @@
+"""What happens without a person: the guide that needs no account, the daily sync, the demo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, expect
+
+from stonks.practice.server import PracticeBroker
+from tests.browser.conftest import (
+    Product,
+    at_broker,
+    create_owner,
+    new_portfolio,
+    save_connection,
+    sign_in,
+    started,
+    token_for,
+)  # fmt: skip
+from tests.statements import buy, statement
+
+
+def test_the_guide_can_be_read_without_signing_in_and_copies_field_names(browser: Browser, product: Product) -> None:
+    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    page.goto(product.address + "/help/interactive-brokers")
+    for words in ("Last 365 Calendar Days", "read-only", "6 hours", "30 minutes", "Executions"):
+        expect(page.get_by_text(words).first).to_be_visible()
+    page.get_by_role("button", name="TradePrice").first.click()
+    page.wait_for_function("navigator.clipboard.readText().then(text => text === 'TradePrice')")
+    context.close()
+
+
+def test_new_trades_arrive_by_themselves_and_only_once(page: Page, short_path: Path, broker: PracticeBroker) -> None:
+    token = token_for("5001")
+    broker.add_query(token, "5001", statement([buy(1)]))
+    with started(short_path / "data", **at_broker(broker), STONKS_SYNC_EVERY="4") as product:
+        create_owner(page, product)
+        portfolio = new_portfolio(page, product, "By itself")
+        save_connection(page, portfolio, "5001", token)
+        expect(page.get_by_text("1 new transaction was imported").first).to_be_visible(timeout=30_000)
+        page.goto(portfolio + "/review")
+        page.get_by_role("button", name="Done").click()
+        broker.add_query(token, "5001", statement([buy(1), buy(2, "20251110")]))
+        for _ in range(60):
+            page.goto(portfolio)
+            if page.get_by_role("link", name="Review").count():
+                break
+            page.wait_for_timeout(500)
+        expect(page.get_by_text("1 new transaction was imported").first).to_be_visible()
+        page.goto(portfolio + "/transactions")
+        expect(page.get_by_role("table").first.get_by_text("Buy", exact=True)).to_have_count(2)
+
+
+def test_the_demo_shows_a_connected_portfolio_within_moments(page: Page, short_path: Path) -> None:
+    with started(short_path / "demo", "demo") as product:
+        sign_in(page, product, "demo@example.com", "practice-makes-perfect")
+        # Whoever has one portfolio lands on it.
+        expect(page.get_by_role("heading", name="Demo portfolio")).to_be_visible()
+        for _ in range(60):
+            if page.get_by_role("link", name="Review").count():
+                break
+            page.wait_for_timeout(500)
+            page.reload()
+        expect(page.get_by_role("link", name="Review")).to_be_visible()
+        expect(page.get_by_text("Holdings").first).to_be_visible()
