@@ -75,7 +75,7 @@ def first_visit() -> ResponseReturnValue:
 
 
 @blueprint.route("/register", methods=["GET", "POST"])
-@limiter.limit("20 per hour", methods=["POST"])
+@limiter.limit("60 per hour", methods=["POST"])
 def register() -> ResponseReturnValue:
     if not users.count():
         return redirect(url_for("auth.first_visit"))

@@ -21,6 +21,8 @@ from stonks.web.security import limiter, per_user
 
 blueprint = Blueprint("connections", __name__, url_prefix="/portfolios/<int:portfolio_id>")
 
+ASKING_LIMIT = "15 per minute; 120 per hour"  # each one asks the broker for a statement
+
 RUNS_SHOWN = 10
 TESTED = "tested"  # in the session: what was typed beside a token, for the page that shows the test's result
 
@@ -60,7 +62,7 @@ def save(portfolio_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/settings/test")
 @login_required
-@limiter.limit("8 per minute; 60 per hour", key_func=per_user)
+@limiter.limit(ASKING_LIMIT, key_func=per_user)
 def test(portfolio_id: int) -> ResponseReturnValue:
     """Starts a test and shows it under way; the form stays as it is, except without JavaScript, where the page loads
     anew and a typed token must be pasted again."""
@@ -96,7 +98,7 @@ def test_status(portfolio_id: int, run_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/sync")
 @login_required
-@limiter.limit("8 per minute; 60 per hour", key_func=per_user)
+@limiter.limit(ASKING_LIMIT, key_func=per_user)
 def sync_now(portfolio_id: int) -> ResponseReturnValue:
     portfolio_page(portfolio_id)
     refusal = ""

@@ -1,12 +1,14 @@
 from collections.abc import Callable
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from stonks.brokers.errors import BrokerError, FailureKind
 from stonks.db import db, transaction
 from stonks.ledger.tables import Portfolio
 from stonks.sync.tables import Connection, SyncRun
+from stonks.web.security import limiter
 from tests.statements import buy, dividend, statement
 from tests.web.paper_broker import PaperBroker
 
@@ -230,3 +232,16 @@ def test_a_lost_key_asks_for_the_secret_again(signed_in: FlaskClient, mine: Port
     page = signed_in.get(settings_of(mine))
     assert page.status_code == 200
     assert "The token can’t be opened, paste it again" in page.text
+
+
+@pytest.mark.parametrize("action", ["/settings/test", "/sync"])
+def test_asking_the_broker_over_and_over_is_stopped(
+    app: Flask, signed_in: FlaskClient, mine: Portfolio, action: str
+) -> None:
+    limiter.enabled = True
+    try:
+        statuses = [signed_in.post(f"/portfolios/{mine.id}{action}", data=TYPED).status_code for _ in range(16)]
+    finally:
+        limiter.enabled = False
+    assert 429 not in statuses[:15]
+    assert statuses[15] == 429
