@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 from stonks.core.errors import StatementUnreadable
 from stonks.core.records import Period, RowProblem, StatementSummary
 from stonks.ledger.recording import StoredRow
+from stonks.ledger.tables import Entry
 
 COLUMNS = (
     "stonksfolio_fingerprint", "date", "kind", "type", "symbol", "isin", "quantity", "price", "amount", "currency",
@@ -29,6 +30,12 @@ _DATES = frozenset({"date", "report_date"})
 _KINDS = frozenset({"TRADE", "CASH", "FX", "CORPORATE_ACTION", "TRANSFER"})
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "'")
 _SECTION = "Transactions"
+# Texts that a database refuses when they are longer; SQLite would take them, PostgreSQL fails the whole import.
+_LONGEST = {
+    column: length
+    for column in COLUMNS
+    if (length := getattr(Entry.__table__.c[ATTRIBUTES.get(column, column)].type, "length", None))
+}
 
 
 def defused(text: str) -> str:
@@ -117,7 +124,11 @@ def _value(column: str, text: str) -> Any:
         return date.fromisoformat(text)
     if column == "executed_at":
         return datetime.fromisoformat(text)
-    return text[1:] if text.startswith("'") else text
+    freed = text[1:] if text.startswith("'") else text
+    longest = _LONGEST.get(column)
+    if longest is not None and len(freed) > longest:
+        raise ValueError("longer than the ledger takes")
+    return freed
 
 
 def _summary(counts: Counter[str], days: list[date], currencies: set[str]) -> StatementSummary:

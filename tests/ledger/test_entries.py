@@ -84,10 +84,13 @@ def test_our_own_export_uploaded_again_adds_nothing_and_elsewhere_restores_all(
     assert "".join(exporting.export_csv(elsewhere)) == text
 
 
-def test_a_broken_row_of_an_export_is_parked_and_the_rest_goes_on(portfolio_id: int, clock: Clock) -> None:
+@pytest.mark.parametrize(("was", "now"), [("2025-11-01", "1.11.25"), ("AAPL", "A" * 65), ("189.5", "NaN")])
+def test_a_broken_row_of_an_export_is_parked_and_the_rest_goes_on(
+    portfolio_id: int, clock: Clock, was: str, now: str
+) -> None:
     fill(portfolio_id, clock, 2)
     lines = "".join(exporting.export_csv(portfolio_id)).splitlines()
-    lines[1] = lines[1].replace("2025-11-01", "1.11.25")
+    lines[1] = lines[1].replace(was, now)
     outcome = upload(portfolio_id, "\r\n".join(lines), clock)
     assert (outcome.known, outcome.problems) == (1, 1)
 
