@@ -28,6 +28,11 @@ class Correction:
     role: str
     history: tuple[Entry, ...]
 
+    @property
+    def taken_back(self) -> bool:
+        """Whether the entry and another cancel each other out: neither is a trade that stands."""
+        return self.role != REPLACEMENT
+
 
 def of_entries(portfolio_id: int, shown: Sequence[Entry]) -> dict[int, Correction]:
     """Corrections that touch the entries shown, by entry id; those without are absent. At most three cheap queries."""

@@ -36,6 +36,13 @@ TYPE_WORDS = {
     "TRANSFER_OUT": "Transfer out",
 }
 ORIGIN_WORDS = {"sync": "Sync", "upload": "Upload", "manual": "By hand"}
+# A cancelled trade says the same whether something replaced it or not; its history tells which.
+CORRECTION_WORDS = {
+    "cancelled": "cancelled",
+    "corrected": "cancelled",
+    "cancel": "cancellation",
+    "replacement": "corrected",
+}
 
 
 def plain(value: Decimal) -> str:
@@ -155,10 +162,15 @@ def origin_words(code: str) -> str:
     return ORIGIN_WORDS.get(code, code)
 
 
+def correction_words(role: str) -> str:
+    return CORRECTION_WORDS.get(role, role)
+
+
 def init_app(app: Flask) -> None:
     for function in (
         plain, money, signed, quantity, price, percent, signed_percent, count,
         day, day_text, moment, moment_text, ago, clock, loses_digits, places, type_words, origin_words,
+        correction_words,
     ):  # fmt: skip
         app.jinja_env.filters[function.__name__] = function
 

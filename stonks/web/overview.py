@@ -11,7 +11,8 @@ from flask.typing import ResponseReturnValue
 from flask_login import login_required
 
 from stonks.core.errors import NotFound
-from stonks.ledger import folding
+from stonks.ledger import corrections, entries, folding
+from stonks.ledger.corrections import Correction
 from stonks.ledger.folding import Folding
 from stonks.ledger.tables import Portfolio
 from stonks.portfolio import holdings
@@ -81,6 +82,7 @@ def instrument(portfolio_id: int, key: str) -> ResponseReturnValue:
         raise NotFound("There is no such instrument in this portfolio.")
     rates = _rates(page.portfolio)
     book = _fold(found).books.get(key) or Book(key)
+    movements = _newest(item for item in found.movements if item.key == key)
     return render_template(
         "overview/instrument.html",
         page=page,
@@ -88,7 +90,8 @@ def instrument(portfolio_id: int, key: str) -> ResponseReturnValue:
         book=book,
         valued=value(book, one, found.prices.get(key), rates, _today()) if book.lots else None,
         closed=[(lot, gain_in_base(lot, one, rates)) for lot in reversed(book.closed)],
-        movements=_newest(item for item in found.movements if item.key == key),
+        movements=movements,
+        corrections=_corrected(portfolio_id, movements),
         receipts=_received(found, one),
     )
 
@@ -127,6 +130,14 @@ def _rates(portfolio: Portfolio) -> RateTable:
 def _received(found: Folding, one: Instrument) -> list[Receipt]:
     names = {one.isin, one.symbol} - {None}
     return [item for item in reversed(found.receipts) if item.key in names and item.kind != "FEE"]
+
+
+def _corrected(portfolio_id: int, movements: list[Movement]) -> dict[int, Correction]:
+    """By entry id, which is a movement's `arrival`."""
+    if not any(item.cancels for item in movements):
+        return {}
+    shown = entries.some(portfolio_id, [item.arrival for item in movements])
+    return corrections.of_entries(portfolio_id, shown)
 
 
 def _newest(movements: Iterable[Movement]) -> list[Movement]:

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, make_response, render_template, request, 
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
 
-from stonks.ledger import entries, review
+from stonks.ledger import corrections, entries, review
 from stonks.ledger.review import PendingReview
 from stonks.ledger.tables import Amendment, Entry
 from stonks.services import services
@@ -31,6 +31,7 @@ def show(portfolio_id: int) -> ResponseReturnValue:
             page=page,
             portfolio_id=portfolio_id,
             pending=pending,
+            corrections=corrections.of_entries(portfolio_id, [one for part in pending.batches for one in part.entries]),
             problems=[problem for part in pending.batches for problem in part.problems],
             changes=_changes(portfolio_id, pending),
             most_entries=review.MOST_ENTRIES,
@@ -84,7 +85,8 @@ def _after_row(portfolio_id: int, fragment: str, entry_id: int) -> Response:
     if not htmx.wants_fragment():
         return htmx.go_to(url_for("reviews.show", portfolio_id=portfolio_id))
     entry = entries.get(portfolio_id, entry_id)
-    return _varying(render_template(fragment, entry=entry, portfolio_id=portfolio_id))
+    found = corrections.of_entries(portfolio_id, [entry])
+    return _varying(render_template(fragment, entry=entry, portfolio_id=portfolio_id, corrections=found))
 
 
 def _without_its_own_banner(page: PortfolioPage) -> PortfolioPage:

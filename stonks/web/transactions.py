@@ -12,7 +12,7 @@ from wtforms import DateField, SelectField, StringField
 from wtforms.fields import SelectChoice
 from wtforms.validators import DataRequired, Length, Optional
 
-from stonks.ledger import entries, exporting, manual, portfolios
+from stonks.ledger import corrections, entries, exporting, manual, portfolios
 from stonks.ledger.entries import EntryFilter
 from stonks.ledger.manual import ManualEntry
 from stonks.ledger.tables import Entry
@@ -100,6 +100,7 @@ def index(portfolio_id: int) -> ResponseReturnValue:
         filters=filters,
         filtered=wanted != EntryFilter(),
         found=found,
+        corrections=corrections.of_entries(portfolio_id, found.entries),
         symbols=entries.symbols(portfolio_id),
         address_with=lambda **cursor: _address_with(portfolio_id, **cursor),
     )
@@ -152,7 +153,14 @@ def export(portfolio_id: int) -> ResponseReturnValue:
 
 
 def _form_page(page: PortfolioPage, form: EntryForm, entry: Entry | None) -> ResponseReturnValue:
-    rendered = render_template("transactions/form.html", page=page, form=form, entry=entry)
+    rendered = render_template(
+        "transactions/form.html",
+        page=page,
+        form=form,
+        entry=entry,
+        correction=corrections.of_entries(page.portfolio.id, [entry]).get(entry.id) if entry else None,
+        amendments=corrections.amendments_of(page.portfolio.id, entry.id) if entry else [],
+    )
     return rendered, 422 if form.is_submitted() else 200
 
 

@@ -13,6 +13,7 @@ from stonks.ledger import entries, manual, portfolios
 from stonks.ledger.entries import EntryFilter
 from stonks.ledger.manual import ManualEntry
 from stonks.ledger.tables import Portfolio
+from tests.statements import statement
 
 BUY = {
     "type": "BUY", "entry_date": "2026-11-18", "symbol": "MSFT", "isin": "us5949181045", "quantity": "4",
@@ -169,3 +170,63 @@ def test_the_export_is_a_download_that_defuses_formulas(signed_in: FlaskClient, 
     rows = list(csv.DictReader(io.StringIO(answer.text)))
     assert len(rows) == 1
     assert not any(cell.startswith("=") for cell in rows[0].values())
+
+
+CORRECTED = [
+    "AAPL,US0378331005,7,20251103,BUY,10,189.50,-1.00,USD",
+    "AAPL,US0378331005,,20251103,BUY (Ca.),-10,189.50,0,USD",
+    "AAPL,US0378331005,7,20251103,BUY,10,188.25,0,USD",
+]
+
+
+@pytest.fixture
+def corrected(signed_in: FlaskClient, portfolio: Portfolio) -> str:
+    """The address of a portfolio with one trade that was taken back and booked again at another price."""
+    address = f"/portfolios/{portfolio.id}"
+    signed_in.post(f"{address}/import", data={"statement": (io.BytesIO(statement(CORRECTED)), "year.csv")})
+    return address
+
+
+def rows(page: str) -> list[str]:
+    """The rows with a price of Apple's, marked up, as they stand."""
+    return [row for row in re.findall(r"<tr.*?</tr>", page, re.DOTALL) if "188.25" in row or "189.50" in row]
+
+
+@pytest.mark.parametrize("where", ["transactions", "review"])
+def test_a_corrected_trade_is_told_as_one_story_and_not_as_three(
+    signed_in: FlaskClient, corrected: str, where: str
+) -> None:
+    found = rows(signed_in.get(f"{corrected}/{where}").text)
+    tags = [re.findall(r'class="tag narrow-only">([^<]+)<', row)[0] for row in found]
+    assert sorted(tags) == ["cancellation", "cancelled", "corrected"]
+    assert [tag for tag, row in zip(tags, found, strict=True) if "taken-back" not in row] == ["corrected"]
+    story = shown(found[tags.index("corrected")])
+    assert "history of Buy AAPL, 3 Nov 2025" in story
+    assert story.index("First booked") < story.index("Cancelled") < story.index("Booked again (this row)")
+    assert re.search(r"First booked 10 × 189.50 , .1 896.00 USD , 3 Nov 2025 received", story)
+
+
+def test_a_trade_that_was_never_corrected_has_no_tag(signed_in: FlaskClient, address: str) -> None:
+    signed_in.post(f"{address}/new", data=BUY)
+    page = signed_in.get(address).text
+    assert 'class="tag' not in page
+    assert "taken-back" not in page
+
+
+def test_the_instrument_and_the_edit_page_tell_the_correction_too(signed_in: FlaskClient, corrected: str) -> None:
+    page = signed_in.get(f"{corrected}/instruments/US0378331005/USD").text
+    assert sorted(re.findall(r'class="tag">([^<]+)<', page)) == ["cancellation", "cancelled", "corrected"]
+    edit = re.findall(r'href="([^"]+/edit)"', signed_in.get(f"{corrected}/transactions").text)[0]
+    assert "How it was corrected" in signed_in.get(edit).text
+
+
+def test_what_a_later_statement_told_otherwise_is_on_the_edit_page(signed_in: FlaskClient, corrected: str) -> None:
+    later = [row.replace("-1.00", "-0.85") for row in CORRECTED]
+    signed_in.post(f"{corrected}/import", data={"statement": (io.BytesIO(statement(later)), "later.csv")})
+    pages = [
+        signed_in.get(edit).text
+        for edit in set(re.findall(r'href="([^"]+/edit)"', signed_in.get(f"{corrected}/transactions").text))
+    ]
+    told = [shown(page) for page in pages if "Told differently" in page]
+    assert len(told) == 1
+    assert "-1 → -0.85" in told[0]
