@@ -30,15 +30,17 @@ OWN_PAGES = [
 
 @pytest.fixture(scope="module")
 def filled(browser: Browser, product: Product, broker: PracticeBroker) -> str:
-    """A portfolio with transactions, a parked row and a banner; its path."""
+    """A portfolio with transactions, a corrected trade, a parked row and a banner; its path."""
     token = token_for("9007")
-    rows = [buy(1), buy(2, "20251110"), buy(3, currency="EUR"), buy(4).replace("BUY", "BORROW")]
+    taken_back = buy(7, "20251112").replace(",7,", ",,").replace("BUY,10", "BUY (Ca.),-10")
+    corrected = [buy(7, "20251112"), taken_back, buy(7, "20251112", price="188.25")]
+    rows = [buy(1), buy(2, "20251110"), buy(3, currency="EUR"), buy(4).replace("BUY", "BORROW"), *corrected]
     broker.add_query(token, "4001", statement(rows, [dividend(5), withheld(6)]))
     page = browser.new_page()
     sign_in(page, product)
     portfolio = new_portfolio(page, product, "Every page")
     save_connection(page, portfolio, "4001", token)
-    expect(page.get_by_text("5 new transactions were imported").first).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("8 new transactions were imported").first).to_be_visible(timeout=30_000)
     page.close()
     return portfolio.removeprefix(product.address)
 

@@ -229,4 +229,4 @@ def test_what_a_later_statement_told_otherwise_is_on_the_edit_page(signed_in: Fl
     ]
     told = [shown(page) for page in pages if "Told differently" in page]
     assert len(told) == 1
-    assert "-1 → -0.85" in told[0]
+    assert "→ -0.85, " in told[0]
