@@ -25,6 +25,16 @@ TRADE_COLUMNS = (
     "CurrencyPrimary",
 )
 CASH_COLUMNS = ("Symbol", "ISIN", "Date/Time", "Amount", "Type", "TransactionID", "CurrencyPrimary")
+POSITION_COLUMNS = (
+    "Symbol",
+    "ISIN",
+    "ReportDate",
+    "AssetClass",
+    "Quantity",
+    "MarkPrice",
+    "CostBasisMoney",
+    "CurrencyPrimary",
+)
 DAYS = 365
 # A sale needs the purchases before it: none within the statement's first weeks.
 _SALES_AFTER = timedelta(days=75)
@@ -62,11 +72,16 @@ _DIVIDENDS = (
     (SAP, (5,), Decimal("35.25"), Decimal("0.26375")),
     (UNILEVER, (3, 6, 9, 12), Decimal("27.80"), Decimal(0)),
 )
+# What is paid in each month: enough for what is bought.
+_DEPOSITS = (("EUR", Decimal(3000)), ("USD", Decimal(1900)), ("GBP", Decimal(500)))
 
 
 def whole_year(today: date) -> bytes:
-    """Trades and Cash Transactions as the guide asks for them."""
-    return _csv((TRADE_COLUMNS, *_trades(today)), (CASH_COLUMNS, *_cash(today)))
+    """Trades, Cash Transactions and Open Positions as the guide asks for them.
+
+    The positions are those of an account that began with this statement.
+    """
+    return _csv((TRADE_COLUMNS, *_trades(today)), (CASH_COLUMNS, *_cash(today)), (POSITION_COLUMNS, *_positions(today)))
 
 
 def trades_only(today: date) -> bytes:
@@ -168,7 +183,10 @@ def _conversion(day: date, euros: int) -> Row:
 
 def _cash(today: date) -> Iterator[Row]:
     for day, number in _days(today):
-        if number == 10:
+        if number == 1:
+            for currency, amount in _DEPOSITS:
+                yield _deposit(day, amount, currency)
+        elif number == 10:
             for share, months, gross, withheld in _DIVIDENDS:
                 if day.month in months:
                     yield _payment(share, day, gross, "Dividends")
@@ -178,9 +196,47 @@ def _cash(today: date) -> Iterator[Row]:
             yield _payment(COLA, day, Decimal("1.50"), "Shareholder Perk")
 
 
+def _deposit(day: date, amount: Decimal, currency: str) -> Row:
+    name = str(_identity("deposit", currency, day))
+    return ("", "", f"{day:%Y%m%d}", str(amount), "Deposits/Withdrawals", name, currency)
+
+
 def _payment(share: _Share, day: date, amount: Decimal, kind: str) -> Row:
     name = str(_identity(share.symbol, kind, day))
     return (share.symbol, share.isin, f"{day:%Y%m%d};202000", str(amount), kind, name, share.currency)
+
+
+def _positions(today: date) -> Iterator[Row]:
+    """What the trades leave, at the prices of the last working day, with the cost of the purchases not sold yet."""
+    report_date = max(day for day, _ in _days(today))
+    lots: dict[str, list[tuple[int, Decimal]]] = {share.symbol: [] for share in SHARES}  # quantity, cost of them all
+    for symbol, isin, _, _, side, quantity, price, fee, _ in _trades(today):
+        if not isin:
+            continue
+        if side == "BUY":
+            lots[symbol].append((int(quantity), int(quantity) * Decimal(price) - Decimal(fee)))
+        elif side == "SELL":
+            lots[symbol] = _sold(lots[symbol], -int(quantity))
+        else:  # the purchase just before it is taken back
+            lots[symbol].pop()
+    for share in SHARES:
+        held = sum(quantity for quantity, _ in lots[share.symbol])
+        if held:
+            cost = sum((cost for _, cost in lots[share.symbol]), Decimal(0)).quantize(Decimal("0.01"))
+            mark = _price(share, report_date)
+            facts = (f"{report_date:%Y%m%d}", "STK", str(held), str(mark), str(cost), share.currency)
+            yield (share.symbol, share.isin, *facts)
+
+
+def _sold(lots: list[tuple[int, Decimal]], quantity: int) -> list[tuple[int, Decimal]]:
+    """First in, first out."""
+    left = []
+    for held, cost in lots:
+        gone = min(held, quantity)
+        quantity -= gone
+        if held > gone:
+            left.append((held - gone, cost * (held - gone) / held))
+    return left
 
 
 def _price(share: _Share, day: date) -> Decimal:

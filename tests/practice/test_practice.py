@@ -14,6 +14,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
@@ -145,12 +146,14 @@ def test_stopping_cuts_the_connections_that_clients_keep(practice: PracticeBroke
 # The demo's data
 
 
-def sections(body: bytes) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+def sections(body: bytes) -> tuple[list[dict[str, str]], ...]:
+    """Trades, cash transactions and positions."""
     rows = list(csv.reader(body.decode().splitlines()))
-    split = rows.index(list(demo_statement.CASH_COLUMNS))
-    return (
-        [dict(zip(rows[0], row, strict=True)) for row in rows[1:split]],
-        [dict(zip(rows[split], row, strict=True)) for row in rows[split + 1 :]],
+    headers = (demo_statement.TRADE_COLUMNS, demo_statement.CASH_COLUMNS, demo_statement.POSITION_COLUMNS)
+    starts = [rows.index(list(header)) for header in headers]
+    return tuple(
+        [dict(zip(rows[start], row, strict=True)) for row in rows[start + 1 : end]]
+        for start, end in zip(starts, [*starts[1:], None], strict=True)
     )
 
 
@@ -163,21 +166,42 @@ def test_every_isin_has_its_right_check_digit() -> None:
 
 @pytest.mark.parametrize("today", DAYS)
 def test_whatever_the_day_the_year_holds_what_a_newcomer_should_see(today: date) -> None:
-    trades, cash = sections(demo_statement.whole_year(today))
+    trades, cash, positions = sections(demo_statement.whole_year(today))
     oldest, newest = today - timedelta(days=365), today - timedelta(days=1)
     assert all(f"{oldest:%Y%m%d}" <= row["TradeDate"] <= f"{newest:%Y%m%d}" for row in trades)
     assert {row["CurrencyPrimary"] for row in trades} == {"EUR", "USD", "GBP"}
     assert 1 <= len([row for row in trades if row["Symbol"] == "EUR.USD"]) <= 2
     assert len([row for row in trades if row["Buy/Sell"] == "SELL" and row["ISIN"]]) >= 3
     assert len([row for row in cash if row["Type"] == "Dividends"]) >= 12
-    assert [row["Symbol"] for row in cash if row["Type"] not in ("Dividends", "Withholding Tax")] == ["KO"]
+    known = ("Dividends", "Withholding Tax", "Deposits/Withdrawals")
+    assert [row["Symbol"] for row in cash if row["Type"] not in known] == ["KO"]
     held: dict[str, int] = defaultdict(int)
     for row in sorted(trades, key=lambda row: row["TradeDate"]):
         if row["ISIN"]:
             held[row["Symbol"]] += int(row["Quantity"])
             assert held[row["Symbol"]] >= 0
+    assert {row["Symbol"]: int(row["Quantity"]) for row in positions} == {
+        name: size for name, size in held.items() if size
+    }
+    assert {row["ReportDate"] for row in positions} == {
+        f"{newest - timedelta(days=max(0, newest.weekday() - 4)):%Y%m%d}"
+    }
     names = [row["TradeID"] for row in trades if row["TradeID"]] + [row["TransactionID"] for row in cash]
     assert len(names) - len(set(names)) == 1  # the replacement of the cancelled trade
+
+
+@pytest.mark.parametrize("today", DAYS)
+def test_what_is_bought_was_paid_in(today: date) -> None:
+    trades, cash, _ = sections(demo_statement.whole_year(today))
+    left: dict[str, Decimal] = defaultdict(Decimal)
+    for row in cash:
+        left[row["CurrencyPrimary"]] += Decimal(row["Amount"])
+    for row in trades:
+        paid = Decimal(row["Quantity"]) * Decimal(row["TradePrice"])
+        left[row["CurrencyPrimary"]] += Decimal(row["IBCommission"]) - paid
+        if row["Symbol"] == "EUR.USD":
+            left["EUR"] += Decimal(row["Quantity"])
+    assert min(left.values()) > 0
 
 
 def test_tomorrow_repeats_today_and_adds_now_and_then() -> None:
@@ -185,8 +209,8 @@ def test_tomorrow_repeats_today_and_adds_now_and_then() -> None:
     for day in range(60):
         today = date(2026, 11, 22) + timedelta(days=day)
         oldest = f"{today - timedelta(days=364):%Y%m%d}"
-        before, _ = sections(demo_statement.whole_year(today))
-        after, _ = sections(demo_statement.whole_year(today + timedelta(days=1)))
+        before, *_ = sections(demo_statement.whole_year(today))
+        after, *_ = sections(demo_statement.whole_year(today + timedelta(days=1)))
         kept = [row for row in before if row["TradeDate"] >= oldest]
         known = [row for row in after if row in before]
         # Only a sale may fall out before its time: none is shown within the first weeks.
@@ -221,7 +245,7 @@ def test_the_demo_year_is_read_with_one_row_for_the_review_to_show() -> None:
     assert [row.reason for row in rows if isinstance(row, RowProblem)] == ["Type “Shareholder Perk” is not known."]
     assert len([row for row in rows if isinstance(row, FxConversion)]) == 2
     assert len([row for row in rows if isinstance(row, Trade) and row.cancels]) == 1
-    assert len({row.fingerprint for row in rows if isinstance(row, Trade | CashTransaction | FxConversion)}) == 88
+    assert len({row.fingerprint for row in rows if isinstance(row, Trade | CashTransaction | FxConversion)}) == 124
     careless = broker.read(io.BytesIO(demo_statement.careless(date(2026, 11, 22))))
     assert not [row for row in careless if isinstance(row, RowProblem)]
     assert {finding.code for finding in careless.summary.findings} >= {

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from stonks.brokers.ibkr.statement import read_statement
 from stonks.core.records import CashKind, CashTransaction, Record, Side
 from stonks.ledger.importing import import_reading
 from stonks.ledger.tables import Portfolio
+from stonks.practice import demo_statement
 from tests.conftest import Clock
 from tests.needs import not_shipped
 from tests.readings import ReadingOf, dividend, position, trade
@@ -132,3 +134,14 @@ def test_real_statements_agree_with_their_own_positions(
 def test_amounts_stay_exact(signed_in: FlaskClient, mine: Portfolio, let: Let) -> None:
     let(trade("1", quantity="0.1", price="0.3", on=date(2026, 2, 2), commission=None))
     assert str(Decimal("0.03")) in see(signed_in, mine)
+
+
+def test_the_demo_year_agrees_with_its_positions_and_has_fresh_prices(
+    signed_in: FlaskClient, mine: Portfolio, clock: Clock
+) -> None:
+    year = BytesIO(demo_statement.whole_year(clock.now.date()))
+    signed_in.post(f"/portfolios/{mine.id}/import", data={"statement": (year, "year.csv")})
+    text = see(signed_in, mine)
+    assert "6 quantities agree with what the broker reported for 19 Nov 2026" in text
+    assert not re.search(r"\bold\b|older than", text)
+    assert "Everything agrees" in see(signed_in, mine, "/reconciliation")
