@@ -156,7 +156,13 @@ def _test_fragment(portfolio_id: int, run: RunView) -> Response:
         )
     if request.args.get("seen") == marker(run):
         return _varying("", 204)
-    body = render_template("connection/_test.html", portfolio_id=portfolio_id, run=run, marker=marker(run))
+    body = render_template(
+        "connection/_test.html",
+        portfolio_id=portfolio_id,
+        run=run,
+        marker=marker(run),
+        connection=connecting.view(portfolio_id),
+    )
     return _varying(body, 200)
 
 

@@ -171,8 +171,7 @@ def test_a_test_shows_itself_under_way_and_then_what_it_found(
     poll = under_way.split('hx-get="')[1].split('"')[0]
     work()
     found = signed_in.get(poll, headers=FRAGMENT).text
-    assert "Connected:" in found
-    assert "3 trades and 1 dividend, 2025-11-03 to 2025-11-17." in found
+    assert "Connected: 3 trades and 1 dividend, 2025-11-03 to 2025-11-17</strong>." in found
     assert "This statement will be your first import." in found
     assert "hx-get" not in found
     assert TYPED["secret"] not in found
