@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -27,6 +27,14 @@ class Gains(NamedTuple):
 class Month(NamedTuple):
     first: date
     income: Income
+
+
+class Slice(NamedTuple):
+    """The holdings of one currency or one asset class (None: not told), in the base currency."""
+
+    name: str | None
+    value: Decimal
+    share: Decimal | None  # of the whole value; None where that would say nothing, as with what is held short
 
 
 class Point(NamedTuple):
@@ -64,9 +72,26 @@ class Overview:
         return -withheld / gross if gross > 0 and withheld <= 0 else None
 
     def share_of(self, holding: Valued) -> Decimal | None:
-        if holding.value_base is None or self.value <= 0 or holding.value_base < 0:
-            return None
-        return holding.value_base / self.value
+        return None if holding.value_base is None else self._share(holding.value_base)
+
+    def by_currency(self) -> list[Slice]:
+        """The currencies traded in, the largest first; cash and what has no value are left out."""
+        return self._slices(lambda instrument: instrument.currency)
+
+    def by_asset_class(self) -> list[Slice]:
+        """The broker's asset classes, the largest first; cash and what has no value are left out."""
+        return self._slices(lambda instrument: instrument.asset_class)
+
+    def _slices(self, name_of: Callable[[Instrument], str | None]) -> list[Slice]:
+        totals: dict[str | None, Decimal] = defaultdict(Decimal)
+        for one in self.holdings:
+            if one.value_base is not None:
+                totals[name_of(one.instrument)] += one.value_base
+        ordered = sorted(totals.items(), key=lambda item: (-item[1], item[0] or ""))
+        return [Slice(name, total, self._share(total)) for name, total in ordered]
+
+    def _share(self, part: Decimal) -> Decimal | None:
+        return part / self.value if self.value > 0 and part >= 0 else None
 
 
 def overview(

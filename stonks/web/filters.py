@@ -36,6 +36,22 @@ TYPE_WORDS = {
     "TRANSFER_OUT": "Transfer out",
 }
 ORIGIN_WORDS = {"sync": "Sync", "upload": "Upload", "manual": "By hand"}
+# IBKR's asset classes; ETFs are among its stocks.
+ASSET_CLASS_WORDS = {
+    "STK": "shares and ETFs",
+    "FUND": "funds",
+    "BOND": "bonds",
+    "BILL": "treasury bills",
+    "OPT": "options",
+    "FOP": "options on futures",
+    "FUT": "futures",
+    "CFD": "contracts for difference",
+    "FXCFD": "currency contracts for difference",
+    "WAR": "warrants",
+    "IOPT": "structured products",
+    "CMDTY": "metals",
+    "CRYPTO": "crypto-assets",
+}
 # A cancelled trade says the same whether something replaced it or not; its history tells which.
 CORRECTION_WORDS = {
     "cancelled": "cancelled",
@@ -162,6 +178,10 @@ def origin_words(code: str) -> str:
     return ORIGIN_WORDS.get(code, code)
 
 
+def asset_class_words(code: str | None) -> str:
+    return ASSET_CLASS_WORDS.get(code, code) if code else "a class not told"
+
+
 def correction_words(role: str) -> str:
     return CORRECTION_WORDS.get(role, role)
 
@@ -170,7 +190,7 @@ def init_app(app: Flask) -> None:
     for function in (
         plain, money, signed, quantity, price, percent, signed_percent, count,
         day, day_text, moment, moment_text, ago, clock, loses_digits, places, type_words, origin_words,
-        correction_words,
+        correction_words, asset_class_words,
     ):  # fmt: skip
         app.jinja_env.filters[function.__name__] = function
 

@@ -20,7 +20,7 @@ from stonks.portfolio.holdings import Holdings
 from stonks.portfolio.income import Receipt
 from stonks.portfolio.lots import Book
 from stonks.portfolio.movements import Movement
-from stonks.portfolio.overview import Overview, gain_in_base, overview
+from stonks.portfolio.overview import Overview, Slice, gain_in_base, overview
 from stonks.portfolio.reconcile import Difference, differences
 from stonks.portfolio.valuation import Instrument, value
 from stonks.rates import RateTable
@@ -68,6 +68,8 @@ def show(portfolio_id: int) -> ResponseReturnValue:
         agreement=_agreement(found, held),
         cash=sorted((currency, amount) for currency, amount in found.cash.items() if amount),
         rates=rates,
+        currencies=view.by_currency(),
+        classes=_classes(view),
     )
 
 
@@ -142,6 +144,14 @@ def _corrected(portfolio_id: int, movements: list[Movement]) -> dict[int, Correc
 
 def _newest(movements: Iterable[Movement]) -> list[Movement]:
     return sorted(movements, key=lambda item: (item.on, item.arrival), reverse=True)
+
+
+def _classes(view: Overview) -> list[Slice]:
+    """With their names in words. Empty when no statement told any."""
+    slices = view.by_asset_class()
+    if all(one.name is None for one in slices):
+        return []
+    return [one._replace(name=filters.asset_class_words(one.name)) for one in slices]
 
 
 def _chart_title(view: Overview, certain: bool) -> str:

@@ -59,6 +59,22 @@ def test_what_has_no_price_or_no_cost_is_left_out_and_named() -> None:
     assert (found.value, found.gain, found.incomplete) == (D(600), D(0), 1)
 
 
+def test_the_value_is_spread_over_currencies_and_classes() -> None:
+    found = view(
+        trade("2025-03-03", "10", "100", key=SAP),
+        trade("2025-03-03", "10", "40"),
+        trade("2026-11-02", "1", "1.25", key=FUTURE, unit="125000"),
+        prices={SAP: at("130"), KEY: at("44"), FUTURE: at("1.26")},
+    )
+    assert found.by_currency() == [("USD", D(1690), D(1690) / 3250), ("EUR", D(1560), D(1560) / 3250)]
+    assert found.by_asset_class() == [("STK", D(2000), D(2000) / 3250), ("FUT", D(1250), D(1250) / 3250)]
+
+
+def test_what_is_worth_less_than_nothing_has_no_share() -> None:
+    found = view(trade("2026-11-02", "1", "1.25", key=FUTURE, unit="125000"), prices={FUTURE: at("1.24")})
+    assert found.by_currency() == [("USD", D(-1250), None)]
+
+
 def test_a_future_is_worth_what_it_gained() -> None:
     found = view(trade("2026-11-02", "1", "1.25", key=FUTURE, unit="125000"), prices={FUTURE: at("1.26")})
     assert (found.value, found.cost, found.gain) == (D(1250), D(0), D(1250))

@@ -145,3 +145,12 @@ def test_the_demo_year_agrees_with_its_positions_and_has_fresh_prices(
     assert "6 quantities agree with what the broker reported for 19 Nov 2026" in text
     assert not re.search(r"\bold\b|older than", text)
     assert "Everything agrees" in see(signed_in, mine, "/reconciliation")
+    assert re.search(r"4\d.\d % of the value is in (USD|EUR)", text)
+    assert "All of the value is in shares and ETFs" in text
+
+
+def test_with_one_currency_and_no_class_told_nothing_is_said_of_the_spread(
+    signed_in: FlaskClient, mine: Portfolio, let: Let
+) -> None:
+    let(trade("1"), trade("2", quantity="3", on=date(2026, 11, 18)))
+    assert "of the value is in" not in see(signed_in, mine)
