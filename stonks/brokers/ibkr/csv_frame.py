@@ -79,8 +79,8 @@ class _Reader:
             self._record(first, cells)
         elif second in ("BOS", "EOS") and _CODE.fullmatch(first):
             self._record(second, [second, first, *cells[2:]])
-        elif first in ("HEADER", "DATA"):
-            cells = cells[2:] if _CODE.fullmatch(cells[1].strip()) and cells[1].strip() != "ISIN" else cells[1:]
+        elif first in ("HEADER", "DATA") and second:
+            cells = cells[2:] if _CODE.fullmatch(second) and second != "ISIN" else cells[1:]
             if first == "HEADER":
                 self._begin(cells)
             else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import date
 from decimal import Decimal
 from io import BytesIO
@@ -308,6 +309,12 @@ def test_order_of_rows_and_columns_does_not_matter(trades: list[str], cash: list
 
     body = "\n".join(moved(line) for line in [TRADE_COLUMNS, *trades]) + "\n"
     assert fingerprints(body.encode() + statement(None, cash).split(b"\n", 1)[1]) == fingerprints(PLAIN)
+
+
+@pytest.mark.parametrize("line", ["HEADER", "DATA", '"DATA","TRNT"', "EOS", "BOS", '"EOS","TRNT","x"', '""', "MSG"])
+def test_a_line_that_ends_too_soon_breaks_nothing(line: str) -> None:
+    with contextlib.suppress(StatementUnreadable):
+        read(with_descriptors() + line.encode() + b"\n" + with_descriptors())
 
 
 MUTABLE = [PLAIN, with_records(), with_descriptors(), as_xml()]
