@@ -36,6 +36,12 @@ NO_FINGERPRINT = b""
 _MANGLED = re.compile(r"\d(?:[.,]\d+)?E\+?\d+", re.IGNORECASE)
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)")
 _BLANKS = frozenset({"", "-", "--", "N/A"})
+# Longer than any real one, and than what the ledger takes: such a row is parked, not the import failed.
+_LONGEST = {
+    "symbol": 64, "isin": 20, "tradeid": 64, "transactionid": 64, "origtradeid": 64, "actionid": 64,
+    "clientaccountid": 64, "accountid": 64, "underlyingsymbol": 64, "assetclass": 10, "assetcategory": 10,
+    "ibcommissioncurrency": 12, "commissioncurrency": 12,
+}  # fmt: skip
 _OTHER_IDS = ("transactionid", "ibexecid")
 _EXECUTIONS = frozenset({"", "EXECUTION", "DETAIL"})
 
@@ -259,6 +265,13 @@ class RowReader:
         if day is None:
             raise ValueError("The balance has no date.")
         return CashBalance(day, _currency(cells), _number(cells, "endingcash", "Ending Cash"), _account(cells))
+
+
+def check_lengths(cells: dict[str, str]) -> None:
+    """Raises ValueError for a name or identifier that is longer than any real one."""
+    for name, longest in _LONGEST.items():
+        if len(cells.get(name, "")) > longest:
+            raise ValueError(f"The field {name} has more than {longest} characters, which no real one has.")
 
 
 def survey(rows: Iterable[Row]) -> Survey:

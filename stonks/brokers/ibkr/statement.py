@@ -26,7 +26,7 @@ from stonks.brokers.ibkr.frame import (
     Row,
 )  # fmt: skip
 from stonks.brokers.ibkr.refusals import refuse
-from stonks.brokers.ibkr.rows import RowReader, Undated, survey
+from stonks.brokers.ibkr.rows import RowReader, Undated, check_lengths, survey
 from stonks.brokers.ibkr.xml_frame import read_xml
 from stonks.core.fingerprint import fingerprint
 from stonks.core.records import (
@@ -99,6 +99,7 @@ class FlexReading:
                 counts[self._aside(reader, row)] += 1
                 continue
             try:
+                check_lengths(row.cells)
                 taken = takers[row.section](row)
             except Undated:
                 counts["ignored"] += 1

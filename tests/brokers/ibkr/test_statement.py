@@ -200,10 +200,11 @@ def test_what_cannot_be_read_is_parked_with_its_line_and_the_rest_goes_on() -> N
         buy(3, price="1,5".replace(",", "'")),
         buy(4, "20251399"),
         "MYSTERY,,5,20251103,BUY,1,1,-1,USD",
+        f"{'A' * 65},US0378331005,6,20251103,BUY,1,1,-1,USD",
     ]
     rows, reading = read(statement([*odd, buy(9)], [dividend(1).replace("Dividends", "Shareholder Perk")]))
     problems = [row for row in rows if isinstance(row, RowProblem)]
-    assert [problem.line for problem in problems] == [2, 3, 4, 5, 6, 9]
+    assert [problem.line for problem in problems] == [2, 3, 4, 5, 6, 7, 10]
     assert reading.summary.trades == 1
     assert "spreadsheet" in problems[1].reason
     assert "Asset Class" in problems[4].reason
