@@ -7,8 +7,6 @@ from datetime import date, datetime, timedelta
 from io import BytesIO
 from typing import BinaryIO
 
-from stonks.brokers.ibkr.statement import read_statement
-
 from stonks.brokers.contract import (
     CredentialField,
     Credentials,
@@ -21,6 +19,7 @@ from stonks.brokers.contract import (
     Window,
 )
 from stonks.brokers.errors import BrokerError
+from stonks.brokers.ibkr.statement import read_statement
 from stonks.core.records import Reading
 
 
