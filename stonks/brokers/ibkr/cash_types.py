@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from stonks.core.records import CashKind
 
 _KINDS = {
@@ -31,6 +33,7 @@ _KINDS = {
 _MOVEMENTS = frozenset({"depositswithdrawals", "depositwithdrawal"})
 
 
+@lru_cache(maxsize=1024)
 def type_name(text: str) -> str:
     """The type in letters and digits only, lower case: "Deposits & Withdrawals" and "Deposits/Withdrawals" are one."""
     return "".join(character for character in text.casefold() if character.isalnum())

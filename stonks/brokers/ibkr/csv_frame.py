@@ -3,12 +3,14 @@ and both together. Sections are found by their columns. Source: IBKR's Delivery 
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO, NamedTuple
 
-from stonks.brokers.ibkr.frame import Frame, Row, plain_name, section_of
+from stonks.brokers.ibkr.frame import RAW_CHARACTERS, Frame, OddRow, Row, plain_name, section_of
 from stonks.brokers.ibkr.refusals import refuse
 
 _RECORDS = frozenset({"BOF", "BOA", "BOS", "EOS", "EOA", "EOF", "MSG"})
@@ -28,25 +30,58 @@ _HEADER_WORDS = frozenset(
 _CONFIRMATION_MARKS = frozenset({"execid", "brokerexecutioncommission", "allocatedto"})
 
 
-def read_csv(text: str) -> Frame:
-    """Raises StatementUnreadable."""
-    frame = Frame("csv")
-    reader = _Reader(frame, _delimiter(text))
-    reader.read(text)
-    return frame
+LARGEST = 512 * 1024 * 1024
+_CHUNK = 256 * 1024
+
+
+def check_csv(source: BinaryIO) -> CsvForm:
+    """The form of the whole file, from one look at its bytes. Raises StatementUnreadable."""
+    source.seek(0)
+    start = source.read(_CHUNK)
+    decoder = codecs.getincrementaldecoder("utf-8-sig")()
+    encoding, size, chunk, last = "utf-8-sig", 0, start, b""
+    while chunk:
+        size += len(chunk)
+        if size > LARGEST:
+            raise refuse("too-large")
+        if b"\x00" in chunk:
+            raise refuse("binary")
+        encoding = _encoding(decoder, chunk, encoding)
+        last = chunk
+        chunk = source.read(_CHUNK)
+    encoding = _encoding(decoder, b"", encoding, final=True)
+    text = start.decode(encoding, errors="replace")
+    return CsvForm(encoding, _delimiter(text), last.endswith((b"\n", b"\r")))
+
+
+def read_csv(source: BinaryIO, form: CsvForm, frame: Frame) -> Iterator[Row | OddRow]:
+    """The rows one by one; `frame` fills on the way. Raises StatementUnreadable while iterated."""
+    source.seek(0)
+    text = io.TextIOWrapper(source, encoding=form.encoding, errors="replace", newline="")
+    try:
+        yield from _Reader(frame, form).read(text)
+    finally:
+        text.detach()  # closing is its owner's part
+
+
+class CsvForm(NamedTuple):
+    encoding: str
+    delimiter: str
+    ends_line: bool  # the last line is whole
 
 
 class _Reader:
-    def __init__(self, frame: Frame, delimiter: str) -> None:
+    def __init__(self, frame: Frame, form: CsvForm) -> None:
         self._frame = frame
-        self._delimiter = delimiter
+        self._form = form
+        self._delimiter = form.delimiter
         self._header: list[str] | None = None
         self._section = ""
         self._rows_in_section = 0
         self._began = self._ended = False
         self._headerless = 0
 
-    def read(self, text: str) -> None:
+    def read(self, text: Iterable[str]) -> Iterator[Row | OddRow]:
         last: list[str] = []
         line = 0
         try:
@@ -54,41 +89,44 @@ class _Reader:
                 if line == 1 and len(cells) > 1 and cells[1].strip() == "Header":
                     raise refuse("activity-statement")
                 if cells and any(cells):
-                    self._take(line, cells)
+                    row = self._take(line, cells)
                     last = cells
+                    if row is not None:
+                        yield row
         except csv.Error:
             raise refuse("truncated", f"line {line}") from None
         if self._began and not self._ended:
             raise refuse("truncated", self._after())
-        if last and self._header and not text.endswith(("\n", "\r")) and self._short(last):
+        if last and self._header and not self._form.ends_line and self._short(last):
             raise refuse("truncated", self._after())
         if not self._frame.columns and not self._began:
             raise refuse("no-headers" if self._headerless else "not-a-statement")
 
-    def _lines(self, text: str) -> Iterator[tuple[int, list[str]]]:
-        rows = csv.reader(io.StringIO(text, newline=""), delimiter=self._delimiter, strict=True)
+    def _lines(self, text: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
+        rows = csv.reader(text, delimiter=self._delimiter, strict=True)
         before = 0
         for cells in rows:
             yield before + 1, cells
             before = rows.line_num
 
-    def _take(self, line: int, cells: list[str]) -> None:
+    def _take(self, line: int, cells: list[str]) -> Row | OddRow | None:
         first = cells[0].strip().upper()
         second = cells[1].strip().upper() if len(cells) > 1 else ""
         if first in _RECORDS:
             self._record(first, cells)
         elif second in ("BOS", "EOS") and _CODE.fullmatch(first):
             self._record(second, [second, first, *cells[2:]])
-        elif first in ("HEADER", "DATA") and second:
-            cells = cells[2:] if _CODE.fullmatch(second) and second != "ISIN" else cells[1:]
+        elif first in ("HEADER", "DATA"):
+            cells = cells[2:] if _CODE.fullmatch(second) and second == cells[1].strip() != "ISIN" else cells[1:]
             if first == "HEADER":
                 self._begin(cells)
             else:
-                self._data(line, cells)
+                return self._data(line, cells)
         elif self._is_header(cells):
             self._begin(cells)
         else:
-            self._data(line, cells)
+            return self._data(line, cells)
+        return None
 
     def _record(self, kind: str, cells: list[str]) -> None:
         if kind == "MSG":
@@ -113,9 +151,11 @@ class _Reader:
             self._ended = True
 
     def _is_header(self, cells: list[str]) -> bool:
-        names = [plain_name(cell) for cell in cells]
-        known = sum(name in _HEADER_WORDS for name in names)
-        return known >= 2 and not any(cell[:1].isdigit() and cell.isdigit() for cell in cells)
+        # Asked of every row, so the cheap half comes first: most data rows have a cell of digits only.
+        for cell in cells:
+            if cell.isdigit():
+                return False
+        return sum(plain_name(cell) in _HEADER_WORDS for cell in cells) >= 2
 
     def _begin(self, cells: list[str]) -> None:
         header = [plain_name(cell) for cell in cells]
@@ -128,29 +168,40 @@ class _Reader:
         if not repeated:
             self._rows_in_section = 0
 
-    def _data(self, line: int, cells: list[str]) -> None:
+    def _data(self, line: int, cells: list[str]) -> Row | OddRow | None:
         if self._header is None:
             if len(cells) >= 5 and any(any(character.isdigit() for character in cell) for cell in cells):
                 self._headerless += 1
-            return
+            return None
         self._rows_in_section += 1
         if not self._section:
             self._frame.ignored += 1
-            return
-        raw = self._delimiter.join(cells)[:2000]
+            return None
+        self._frame.rows += 1
+        raw = self._delimiter.join(cells)[:RAW_CHARACTERS]
         if len(cells) != len(self._header):
             reason = f"The row has {len(cells)} cells, its header {len(self._header)}."
-            self._frame.odd.append((line, self._section, reason, raw))
-            return
+            return OddRow(line, self._section, reason, raw)
+        self._frame.last_line = line
         named = {name: cell.strip() for name, cell in zip(self._header, cells, strict=True)}
-        self._frame.rows.append(Row(line, self._section, named, raw, named.get("levelofdetail", "").upper()))
+        return Row(line, self._section, named, raw, named.get("levelofdetail", "").upper())
 
     def _short(self, cells: list[str]) -> bool:
         expected = len(self._header or ())
         return cells[0] not in _RECORDS and len(cells) < expected and not self._is_header(cells)
 
     def _after(self) -> str:
-        return f"line {self._frame.rows[-1].line}" if self._frame.rows else "its first line"
+        return f"line {self._frame.last_line}" if self._frame.last_line else "its first line"
+
+
+def _encoding(decoder: codecs.IncrementalDecoder, chunk: bytes, encoding: str, *, final: bool = False) -> str:
+    if encoding == "cp1252":
+        return encoding
+    try:
+        decoder.decode(chunk, final)
+    except UnicodeDecodeError:
+        return "cp1252"
+    return encoding
 
 
 def _delimiter(text: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from datetime import date, datetime, time
 
+_CACHED = 4096
 _MONTHS = {name: number for number, name in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)}  # noqa: SIM905
 _SLASHED = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4}|\d{2})(?!\d)")
 _NAMED = re.compile(r"(\d{1,2})-([A-Za-z]{3})-(\d{4}|\d{2})(?!\d)")
@@ -37,6 +38,8 @@ class DateReader:
         """The day and, when a time is told, the wall clock's date and time. Raises ValueError."""
         found = self._seen.get(text)
         if found is None:
+            if len(self._seen) >= _CACHED:
+                self._seen.clear()  # with seconds told, every row may have its own text
             found = self._seen[text] = self._read(text.strip())
         return found
 

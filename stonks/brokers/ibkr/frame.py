@@ -9,6 +9,8 @@ from typing import NamedTuple
 TRADES, CASH, ACTIONS = "Trades", "Cash Transactions", "Corporate Actions"
 TRANSFERS, POSITIONS, RATES, CASH_REPORT = "Transfers", "Open Positions", "Conversion Rates", "Cash Report"
 
+RAW_CHARACTERS = 2000  # kept of a row's text
+
 _NOISE = re.compile(r"[\s/_\-]+")
 
 
@@ -25,11 +27,22 @@ class Row(NamedTuple):
     level: str  # LevelOfDetail, upper case; XML tells it by the element's name too; "" = not told
 
 
+class OddRow(NamedTuple):
+    """A row out of shape: its cells can't be named."""
+
+    line: int
+    section: str
+    reason: str
+    raw: str
+
+
 @dataclass(slots=True)
 class Frame:
+    """What a file tells beside its rows; complete after the last of them."""
+
     format: str
-    rows: list[Row] = field(default_factory=list)
-    odd: list[tuple[int, str, str, str]] = field(default_factory=list)  # line, section, reason, raw: rows out of shape
+    rows: int = 0  # of sections that are read, odd ones too
+    last_line: int = 0  # of the last such row that is not odd; 0 = none yet
     columns: dict[str, set[str]] = field(default_factory=dict)  # section -> plain names, in order of first sight
     warnings: list[str] = field(default_factory=list)
     stated: list[tuple[str, str]] = field(default_factory=list)  # first and last day, as text

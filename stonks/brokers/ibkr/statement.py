@@ -9,11 +9,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import date
 from hashlib import sha1
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
-from stonks.brokers.ibkr import cash_types, doctor
-from stonks.brokers.ibkr.csv_frame import read_csv
-from stonks.brokers.ibkr.dates import DateReader, slashed_parts
+from stonks.brokers.ibkr import doctor
+from stonks.brokers.ibkr.cells import check_lengths
+from stonks.brokers.ibkr.csv_frame import check_csv, read_csv
+from stonks.brokers.ibkr.dates import DateReader
 from stonks.brokers.ibkr.frame import (
     ACTIONS,
     CASH,
@@ -23,12 +24,14 @@ from stonks.brokers.ibkr.frame import (
     TRADES,
     TRANSFERS,
     Frame,
+    OddRow,
     Row,
 )  # fmt: skip
 from stonks.brokers.ibkr.refusals import refuse
-from stonks.brokers.ibkr.rows import RowReader, Undated, check_lengths, survey
+from stonks.brokers.ibkr.rows import RowReader, Undated
+from stonks.brokers.ibkr.survey import Surveyor
 from stonks.brokers.ibkr.xml_frame import read_xml
-from stonks.core.fingerprint import fingerprint
+from stonks.core.fingerprint import Fingerprints
 from stonks.core.records import (
     CashBalance,
     CashKind,
@@ -42,25 +45,34 @@ from stonks.core.records import (
     Trade,
 )  # fmt: skip
 
-LARGEST = 512 * 1024 * 1024
 _HEAD = 4096
 
 
 def read_statement(
     source: BinaryIO, *, currency: str | None = None, day_first: bool | None = None, asked_days: int | None = None
 ) -> FlexReading:
-    """A reading of `source`, a seekable file. Raises StatementUnreadable, here or while it is iterated."""
-    return FlexReading(_frame_of(source), currency, day_first, asked_days)
+    """A reading of `source`, a seekable file that stays open until the last row: it is read twice, row by row.
+    Raises StatementUnreadable, here or while it is iterated."""
+    return FlexReading(_passes(source), currency, day_first, asked_days)
 
 
 class FlexReading:
     """A `Reading`: iterate once, then ask for the summary."""
 
-    def __init__(self, frame: Frame, currency: str | None, day_first: bool | None, asked_days: int | None) -> None:
-        self._frame = frame
+    def __init__(
+        self, again: Callable[[], _Pass], currency: str | None, day_first: bool | None, asked_days: int | None
+    ) -> None:
+        self._again = again
+        self._frame, rows = again()
+        self._seen = seen = Surveyor()
+        for row in rows:
+            if not isinstance(row, OddRow):
+                seen.see(row)
+        self._survey = seen.survey(lambda: again().rows)
+        frame = self._frame
         self._currency = currency
         self._asked_days = asked_days
-        settled = _settled_order(frame)
+        settled = seen.slashed
         self._slashed = settled is not None
         self._guessed = settled == "open" and day_first is None
         self._day_first = settled == "day" or (settled == "open" and bool(day_first))
@@ -77,8 +89,8 @@ class FlexReading:
         return self._summary
 
     def __iter__(self) -> Iterator[Record | RowProblem]:
-        frame, counts = self._frame, Counter[str]()
-        reader = RowReader(self._dates, survey(frame.rows), self._stated.last if self._stated else None)
+        counts = Counter[str]()
+        reader = RowReader(self._dates, self._survey, self._stated.last if self._stated else None)
         takers: dict[str, Callable[[Row], Any]] = {
             TRADES: reader.trade,
             CASH: reader.cash,
@@ -86,15 +98,16 @@ class FlexReading:
             TRANSFERS: reader.transfer,
             POSITIONS: reader.position,
         }
-        occurrences: Counter[str] = Counter()
-        problems: Counter[str] = Counter()
-        days: list[date] = []
+        fingerprints = Fingerprints()
+        problems: Counter[bytes] = Counter()
+        span: Period | None = None
         currencies: set[str] = set()
         accounts: set[str] = set()
-        for line, section, reason, raw in frame.odd:
-            counts["problems"] += 1
-            yield _problem(line, section, reason, raw, problems)
-        for row in frame.rows:
+        for row in self._again().rows:
+            if isinstance(row, OddRow):
+                counts["problems"] += 1
+                yield _problem(*row, problems)
+                continue
             if row.section in (RATES, CASH_REPORT):
                 counts[self._aside(reader, row)] += 1
                 continue
@@ -112,22 +125,21 @@ class FlexReading:
                 counts["summaries"] += 1
                 continue
             record, identity = taken
-            occurrence = occurrences[identity]
-            occurrences[identity] += 1
+            mark = fingerprints.of(identity)
             if self._currency and record.currency != self._currency:
                 counts["left out"] += 1
                 continue
             counts[type(record).__name__] += 1
             if isinstance(record, CashTransaction):
                 counts["dividends"] += record.kind in (CashKind.DIVIDEND, CashKind.PAYMENT_IN_LIEU)
-                days.append(record.paid_on)
+                span = _widened(span, record.paid_on)
             elif isinstance(record, Trade | FxConversion):
-                days.append(record.trade_date)
+                span = _widened(span, record.trade_date)
             currencies.add(record.currency)
             if record.account:
                 accounts.add(record.account)
-            yield record._replace(fingerprint=fingerprint(identity, occurrence))
-        self._finish(counts, days, currencies, accounts)
+            yield record._replace(fingerprint=mark)
+        self._finish(counts, span, currencies, accounts)
 
     def _aside(self, reader: RowReader, row: Row) -> str:
         """Rates and balances price and reconcile; one that can't be read is no transaction lost."""
@@ -140,22 +152,20 @@ class FlexReading:
             return "ignored"
         return "aside"
 
-    def _finish(self, counts: Counter[str], days: list[date], currencies: set[str], accounts: set[str]) -> None:
+    def _finish(self, counts: Counter[str], span: Period | None, currencies: set[str], accounts: set[str]) -> None:
         frame = self._frame
         records = sum(counts[kind] for kind in ("Trade", "CashTransaction", "FxConversion"))
         others = sum(counts[kind] for kind in ("CorporateAction", "Transfer", "Position"))
-        rows = len(frame.rows) + len(frame.odd) - counts["aside"] - counts["ignored"] - counts["left out"]
+        rows = frame.rows - counts["aside"] - counts["ignored"] - counts["left out"]
         accounted = records + others + counts["summaries"] + counts["problems"]
         if accounted != rows:
             raise AssertionError(f"{rows} rows, but {accounted} accounted for")
-        period = self._stated or (Period(min(days), max(days)) if days else None)
+        period = self._stated or span
         names = accounts or set(frame.accounts)
         found = doctor.Found(
             columns=frame.columns,
-            levels=Counter(row.level for row in frame.rows if row.section == TRADES),
-            cash_types=frozenset(
-                cash_types.type_name(row.cells.get("type", "")) for row in frame.rows if row.section == CASH
-            ),
+            levels=self._seen.levels,
+            cash_types=frozenset(self._seen.cash_types),
             kinds=frozenset(kind for kind, count in counts.items() if count),
             accounts=len(frame.accounts) or len(accounts),
             account_told=bool(
@@ -193,7 +203,14 @@ class FlexReading:
         )
 
 
-def _frame_of(source: BinaryIO) -> Frame:
+class _Pass(NamedTuple):
+    """One reading of the file's rows from its start; `frame` is complete after the last."""
+
+    frame: Frame
+    rows: Iterator[Row | OddRow]
+
+
+def _passes(source: BinaryIO) -> Callable[[], _Pass]:
     source.seek(0)
     head = source.read(_HEAD)
     if not head.strip(b"\xef\xbb\xbf \t\r\n"):
@@ -203,36 +220,20 @@ def _frame_of(source: BinaryIO) -> Frame:
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if start.startswith((b"<!doctype html", b"<html")):
         raise refuse("html")
-    source.seek(0)
     if start.startswith(b"<"):
-        return read_xml(source)
-    body = source.read(LARGEST + 1)
-    if len(body) > LARGEST:
-        raise refuse("too-large")
-    if b"\x00" in body:
-        raise refuse("binary")
-    try:
-        text = body.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = body.decode("cp1252", errors="replace")
-    return read_csv(text)
 
+        def xml() -> _Pass:
+            frame = Frame("xml")
+            return _Pass(frame, read_xml(source, frame))
 
-def _settled_order(frame: Frame) -> str | None:
-    """ "day" or "month" first, "open" when nothing settles it, None when the file has no slashed dates."""
-    slashed = False
-    for row in frame.rows:
-        for name, text in row.cells.items():
-            if "/" in text and ("date" in name or name == "datetime"):
-                parts = slashed_parts(text)
-                if parts is None:
-                    continue
-                slashed = True
-                if parts[0] > 12:
-                    return "day"
-                if parts[1] > 12:
-                    return "month"
-    return "open" if slashed else None
+        return xml
+    form = check_csv(source)
+
+    def csv() -> _Pass:
+        frame = Frame("csv")
+        return _Pass(frame, read_csv(source, form, frame))
+
+    return csv
 
 
 def _stated_period(frame: Frame, dates: DateReader) -> Period | None:
@@ -247,9 +248,16 @@ def _stated_period(frame: Frame, dates: DateReader) -> Period | None:
     return Period(min(first), max(last)) if first and last else None
 
 
-def _problem(line: int, section: str, reason: str, raw: str, seen: Counter[str]) -> RowProblem:
+def _widened(span: Period | None, day: date) -> Period:
+    if span is None:
+        return Period(day, day)
+    return span if span.first <= day <= span.last else Period(min(span.first, day), max(span.last, day))
+
+
+def _problem(line: int, section: str, reason: str, raw: str, seen: Counter[bytes]) -> RowProblem:
     """Equal unreadable rows of one file are as many problems, so the digest counts them like entries."""
     text = f"{section}|{raw}"
-    digest = sha1(f"{text}|{seen[text]}".encode(), usedforsecurity=False).digest()
-    seen[text] += 1
+    key = sha1(text.encode(), usedforsecurity=False).digest()
+    digest = sha1(f"{text}|{seen[key]}".encode(), usedforsecurity=False).digest()
+    seen[key] += 1
     return RowProblem(line, section, reason, raw, digest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import BinaryIO
 from xml.parsers import expat
 
@@ -11,6 +12,7 @@ from stonks.brokers.ibkr.frame import (
     CASH_REPORT,
     POSITIONS,
     RATES,
+    RAW_CHARACTERS,
     TRADES,
     TRANSFERS,
     Frame,
@@ -37,11 +39,13 @@ _SECTIONS = {parent: section for (parent, _), (section, _) in _ELEMENTS.items()}
 _CONTAINERS = frozenset({"FlexQueryResponse", "FlexStatements", "FlexStatement"})
 
 
-def read_xml(source: BinaryIO) -> Frame:
-    """Raises StatementUnreadable."""
-    frame = Frame("xml")
-    _Reader(frame).read(source)
-    return frame
+_CHUNK = 64 * 1024
+
+
+def read_xml(source: BinaryIO, frame: Frame) -> Iterator[Row]:
+    """The rows one by one; `frame` fills on the way. Raises StatementUnreadable while iterated."""
+    source.seek(0)
+    return _Reader(frame).read(source)
 
 
 class _Reader:
@@ -49,6 +53,7 @@ class _Reader:
         self._frame = frame
         self._path: list[str] = []
         self._names: dict[str, str] = {}
+        self._rows: list[Row] = []  # of the chunk being parsed
         parser = self._parser = expat.ParserCreate()
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
@@ -56,17 +61,24 @@ class _Reader:
         parser.EntityDeclHandler = self._forbid
         parser.buffer_text = True
 
-    def read(self, source: BinaryIO) -> None:
+    def read(self, source: BinaryIO) -> Iterator[Row]:
+        while chunk := source.read(_CHUNK):
+            self._parse(chunk)
+            yield from self._rows
+            self._rows.clear()
+        self._parse(b"")
+
+    def _parse(self, chunk: bytes) -> None:
         try:
-            self._parser.ParseFile(source)
+            self._parser.Parse(chunk, not chunk)
         except expat.ExpatError as error:
             ended = error.code in (
                 expat.errors.codes[expat.errors.XML_ERROR_NO_ELEMENTS],
                 expat.errors.codes[expat.errors.XML_ERROR_UNCLOSED_TOKEN],
             )
             if ended and self._path:
-                rows = self._frame.rows
-                raise refuse("truncated", f"line {rows[-1].line}" if rows else "its first line") from None
+                line = self._frame.last_line
+                raise refuse("truncated", f"line {line}" if line else "its first line") from None
             raise refuse("malformed-xml", f"line {error.lineno}") from None
 
     def _forbid(self, *_: object) -> None:
@@ -94,9 +106,11 @@ class _Reader:
     def _row(self, section: str, level: str, attributes: dict[str, str]) -> None:
         cells = {self._plain(name): text.strip() for name, text in attributes.items()}
         self._frame.columns[section].update(cells)
-        raw = " ".join(f'{name}="{text}"' for name, text in attributes.items())[:2000]
+        raw = " ".join(f'{name}="{text}"' for name, text in attributes.items())[:RAW_CHARACTERS]
         told = cells.get("levelofdetail", "").upper()
-        self._frame.rows.append(Row(self._parser.CurrentLineNumber, section, cells, raw, told or level))
+        self._frame.rows += 1
+        line = self._frame.last_line = self._parser.CurrentLineNumber
+        self._rows.append(Row(line, section, cells, raw, told or level))
 
     def _plain(self, name: str) -> str:
         plain = self._names.get(name)
