@@ -74,7 +74,7 @@ def started(data: Path, *arguments: str, **environment: str) -> Iterator[Product
 
 
 def at_broker(broker: PracticeBroker) -> dict[str, str]:
-    return {"STONKS_FLEX_URL": broker.url, "STONKS_POLL_SECONDS": "1"}
+    return {"STONKS_FLEX_URL": broker.url, "STONKS_POLL_SECONDS": "0"}
 
 
 @pytest.fixture
