@@ -97,11 +97,6 @@ def symbols(portfolio_id: int) -> list[str]:
     return [symbol for symbol in db.session.scalars(query) if symbol]
 
 
-def any_at_all(portfolio_id: int) -> bool:
-    query = select(Entry.id).where(Entry.portfolio_id == portfolio_id, Entry.discarded_at.is_(None)).limit(1)
-    return db.session.scalar(query) is not None
-
-
 def all_for_folding(portfolio_id: int) -> Iterator[Entry]:
     """Every entry that counts, in the order in which lots are folded: date, then time where told, then arrival."""
     query = (

@@ -52,11 +52,6 @@ class ConnectionView:
     covered_until: date | None
     running: RunView | None
 
-    @property
-    def needs_attention(self) -> bool:
-        """Nothing goes on until a person does something."""
-        return self.unreadable or self.state in (ConnectionState.AUTH_FAILED, ConnectionState.QUERY_REJECTED)
-
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLine:

@@ -289,7 +289,7 @@ def test_a_token_sealed_under_a_lost_key_stops_with_a_clear_word(desk: Desk) -> 
     run = desk.finish()
     assert (run.state, run.failure) == ("FAILED", "sealed")
     view = connecting.view(desk.portfolio_id)
-    assert (view.unreadable, view.needs_attention, view.next_run_at) == (True, True, None)
+    assert (view.unreadable, view.state, view.next_run_at) == (True, ConnectionState.AUTH_FAILED, None)
     desk.clock.advance(days=2)
     assert schedule.tick(desk.clock()) == 0
     assert desk.broker.calls == []
