@@ -107,8 +107,8 @@ def pg_server() -> Iterator[str]:
 
 @pytest.fixture
 def pg_url(pg_server: str) -> Iterator[str]:
-    """A new, empty PostgreSQL database."""
-    with servers.fresh_database(pg_server, "stonks_test") as url:
+    """A new, empty PostgreSQL database; tests run side by side, and a server named from outside is all theirs."""
+    with servers.fresh_database(pg_server, f"stonks_test_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}") as url:
         yield url
 
 

@@ -58,7 +58,7 @@ def test_changed_requirements_are_installed_again(copy: Path) -> None:
 
 def test_words_are_passed_on_as_they_are(copy: Path) -> None:
     run(copy, "test", "-k", "one or two", "tests/core")
-    assert asked(copy)[-1] == "-m pytest -k one or two tests/core"
+    assert asked(copy)[-1].endswith(" -k one or two tests/core")
     run(copy, "demo")
     assert asked(copy)[-1] == f"{copy}/app.py demo"
 
