@@ -44,6 +44,8 @@ class Settings:
     tick: timedelta  # of the scheduler
     sync_every: timedelta | None  # replaces the daily window
     max_upload_bytes: int
+    keep_statements: timedelta  # zero: none beyond what a first import needs
+    keep_runs: timedelta  # in the history
     json_logs: bool
     metrics_token: str | None = field(repr=False)
     trusted_proxy: str | None  # a proxy on another machine whose X-Forwarded-* headers count; "*" for any
@@ -91,6 +93,8 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         tick=timedelta(seconds=_whole(env, "STONKS_TICK_SECONDS", 15, 1, 3600)),
         sync_every=_sync_every(env),
         max_upload_bytes=_whole(env, "STONKS_MAX_UPLOAD_MB", 50, 1, 1024) * 1024 * 1024,
+        keep_statements=timedelta(days=_whole(env, "STONKS_KEEP_STATEMENTS_DAYS", 35, 0, 3650)),
+        keep_runs=timedelta(days=_whole(env, "STONKS_KEEP_RUNS_DAYS", 90, 1, 3650)),
         json_logs=_choice(env, "STONKS_LOG", "text", ("text", "json")) == "json",
         metrics_token=env.get("STONKS_METRICS_TOKEN") or None,
         trusted_proxy=env.get("STONKS_PROXY") or None,

@@ -25,6 +25,7 @@ def test_everything_has_a_default(tmp_path: Path) -> None:
     assert settings.redis_url is None
     assert settings.flex_url == "https://ndcdyn.interactivebrokers.com/AccountManagement/FlexWebService"
     assert settings.first_wait == timedelta(seconds=10)
+    assert (settings.keep_statements, settings.keep_runs) == (timedelta(days=35), timedelta(days=90))
 
 
 @pytest.mark.parametrize(
@@ -43,6 +44,10 @@ def test_everything_has_a_default(tmp_path: Path) -> None:
         ("STONKS_TICK_SECONDS", "0"),
         ("STONKS_SYNC_EVERY", "daily"),
         ("STONKS_MAX_UPLOAD_MB", "lots"),
+        ("STONKS_KEEP_STATEMENTS_DAYS", "forever"),
+        ("STONKS_KEEP_STATEMENTS_DAYS", "-1"),
+        ("STONKS_KEEP_STATEMENTS_DAYS", "3651"),
+        ("STONKS_KEEP_RUNS_DAYS", "0"),
         ("DATABASE_URL", "mysql://somewhere/db"),
         ("REDIS_URL", "http://localhost"),
         ("STONKS_FLEX_URL", "ftp://example.com"),

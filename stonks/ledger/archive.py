@@ -17,10 +17,16 @@ from stonks.ledger.tables import KeptStatement, Portfolio
 from stonks.services import services
 
 TESTED_IS_FRESH = timedelta(hours=24)
+_A_DAY = timedelta(hours=24)  # as long as portfolios on one query may share a statement
 
 
-def keep(portfolio_id: int, body: BinaryIO, *, origin: str, now: datetime, credentials_name: str | None = None) -> int:
-    """Keeps a statement; returns its id. Reads `body` from its start and leaves it there."""
+def keep(
+    portfolio_id: int, body: BinaryIO, *, origin: str, now: datetime, credentials_name: str | None = None
+) -> int | None:
+    """Keeps a statement; returns its id. Reads `body` from its start and leaves it there. None: by the settings none
+    are kept, and neither a first import nor another portfolio on the same query can need this one."""
+    if not services().settings.keep_statements and not _needed_soon(portfolio_id, origin):
+        return None
     body.seek(0)
     received = body.read()
     body.seek(0)
@@ -82,17 +88,19 @@ def of_sibling(portfolio_id: int, credentials_name: str, since: datetime) -> int
     )
 
 
-def mark_imported(statement_id: int, now: datetime) -> None:
+def mark_imported(statement_id: int | None, now: datetime) -> None:
+    if statement_id is None:
+        return
     with transaction():
         statement = db.session.get(KeptStatement, statement_id)
         if statement is not None:
             statement.imported_at = now
 
 
-def prune(now: datetime, days: int) -> None:
-    """Forgets statements older than `days`, and tested ones that became no import within a day."""
+def prune(now: datetime, age: timedelta) -> None:
+    """Forgets statements past `age` (a day at least), and tested ones that became no import within a day."""
     with transaction():
-        db.session.execute(delete(KeptStatement).where(KeptStatement.kept_at < now - timedelta(days=days)))
+        db.session.execute(delete(KeptStatement).where(KeptStatement.kept_at < now - max(age, _A_DAY)))
         db.session.execute(
             delete(KeptStatement).where(
                 KeptStatement.origin == "test",
@@ -100,6 +108,15 @@ def prune(now: datetime, days: int) -> None:
                 KeptStatement.kept_at < now - TESTED_IS_FRESH,
             )
         )
+
+
+def _needed_soon(portfolio_id: int, origin: str) -> bool:
+    """A tested statement becomes the first import; a fetched one may be of use to the owner's other portfolios."""
+    if origin != "sync":
+        return origin == "test"
+    owner = select(Portfolio.user_id).where(Portfolio.id == portfolio_id).scalar_subquery()
+    another = select(Portfolio.id).where(Portfolio.user_id == owner, Portfolio.id != portfolio_id)
+    return db.session.scalar(another.limit(1)) is not None
 
 
 def _owner(portfolio_id: int) -> str:

@@ -22,9 +22,7 @@ from stonks.sync.timing import next_regular
 log = logging.getLogger(__name__)
 
 AT_ONCE = 500  # rows looked at by one tick; the next one takes the rest
-KEEP_RUNS = timedelta(days=90)
 KEEP_TESTS = timedelta(days=7)
-KEEP_STATEMENT_DAYS = 35
 PRUNE_EVERY = timedelta(hours=1)
 
 
@@ -52,10 +50,11 @@ def wake_due(since: datetime | None, now: datetime) -> int:
 
 def prune(now: datetime) -> None:
     """Forgets runs and kept statements past their time."""
+    settings = services().settings
     with transaction():
-        db.session.execute(delete(SyncRun).where(SyncRun.finished_at < now - KEEP_RUNS))
+        db.session.execute(delete(SyncRun).where(SyncRun.finished_at < now - settings.keep_runs))
         db.session.execute(delete(SyncRun).where(SyncRun.reason == "test", SyncRun.finished_at < now - KEEP_TESTS))
-    archive.prune(now, KEEP_STATEMENT_DAYS)
+    archive.prune(now, settings.keep_statements)
 
 
 def _start_due(now: datetime) -> int:
