@@ -7,11 +7,11 @@ NamedTuples, because reading a first statement makes a hundred thousand of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 
 class Side(StrEnum):
@@ -233,6 +233,20 @@ class StatementSummary(NamedTuple):
     findings: tuple[Finding, ...]
     rates: tuple[FxRate, ...]
     balances: tuple[CashBalance, ...]
+
+
+@runtime_checkable
+class KnowsParked(Protocol):
+    """A reading that can tell which rows, parked because an earlier reader could not read them, it reads."""
+
+    def watch(self, parked: Collection[bytes]) -> None:
+        """Digests of parked rows to look for; told before the first row is read."""
+        ...
+
+    @property
+    def read_now(self) -> Collection[bytes]:
+        """Those of them that were read; complete after the last row."""
+        ...
 
 
 class Reading(Protocol):

@@ -20,9 +20,9 @@ from sqlalchemy import Row, func, select
 
 from stonks.brokers.contract import Broker
 from stonks.core.errors import NotFound
-from stonks.core.records import LedgerRecord, Position, Reading, RowProblem, StatementSummary
+from stonks.core.records import KnowsParked, LedgerRecord, Position, Reading, RowProblem, StatementSummary
 from stonks.db import db, transaction
-from stonks.ledger import amending, exporting, reported
+from stonks.ledger import amending, exporting, parking, reported
 from stonks.ledger.amending import Change
 from stonks.ledger.bulk import BATCH_ROWS, BulkInsert, Spool, widen_cache
 from stonks.ledger.recording import COLUMNS, StoredRow, row_of
@@ -45,6 +45,7 @@ class ImportOutcome:
     amended: int
     problems: int  # not seen before
     summary: StatementSummary
+    cleared: int = 0  # rows that could not be read before and are now
 
 
 @dataclass(slots=True)
@@ -58,6 +59,7 @@ class Prepared:
     changes: list[Change]
     problems: list[RowProblem]  # not seen before
     facts: ChangedFacts
+    read_now: list[bytes]  # parked rows that this statement holds and that are read by now
     inserting: BulkInsert = field(repr=False)
 
     def write(
@@ -65,7 +67,7 @@ class Prepared:
     ) -> ImportOutcome:
         """Lets it in; joins a surrounding transaction or makes its own, and makes none when there is nothing to write.
         Raises NotFound when the portfolio was deleted meanwhile."""
-        if not (self.fresh or self.changes or self.problems or self.facts):
+        if not (self.fresh or self.changes or self.problems or self.facts or self.read_now):
             return ImportOutcome(None, 0, self.rows, 0, 0, self.summary)
         with transaction():
             _lock(self.portfolio_id)
@@ -89,13 +91,14 @@ class Prepared:
             _park(self.problems, self.portfolio_id, batch.id)
             batch.amended = amending.apply(self.changes, batch.id, now)
             self.facts.write(self.portfolio_id)
+            cleared = parking.clear(self.portfolio_id, self.read_now, now)
             # Counted, not assumed: another import of the same rows may have been first.
             batch.new = _count(Entry, batch.id)
             batch.problems = _count(ParkedRow, batch.id)
             batch.known = self.rows - batch.new
             if not (batch.new or batch.problems):
                 batch.acknowledged_at = now  # there is nothing to prune
-            return ImportOutcome(batch.id, batch.new, batch.known, batch.amended, batch.problems, self.summary)
+            return ImportOutcome(batch.id, batch.new, batch.known, batch.amended, batch.problems, self.summary, cleared)
 
 
 def prepare(portfolio_id: int, reading: Reading) -> Prepared:
@@ -104,6 +107,9 @@ def prepare(portfolio_id: int, reading: Reading) -> Prepared:
     fresh, changes, rows = Spool(), [], 0
     positions: list[Position] = []
     problems: list[RowProblem] = []
+    parked = parking.digests(portfolio_id)
+    if parked and isinstance(reading, KnowsParked):
+        reading.watch(parked)
     has_entries = db.session.scalar(select(Entry.id).where(Entry.portfolio_id == portfolio_id).limit(1)) is not None
     for part in _parts(_records(reading, positions, problems), BATCH_ROWS):
         rows += len(part)
@@ -116,7 +122,10 @@ def prepare(portfolio_id: int, reading: Reading) -> Prepared:
                 changes.append(change)
     summary = reading.summary
     facts = reported.changed_facts(portfolio_id, positions, summary)
-    return Prepared(portfolio_id, summary, rows, fresh, changes, _unseen(portfolio_id, problems), facts, inserting)
+    unread = {problem.digest for problem in problems}
+    read_now = [row for row in reading.read_now if row not in unread] if isinstance(reading, KnowsParked) else []
+    unseen = _unseen(parked, problems)
+    return Prepared(portfolio_id, summary, rows, fresh, changes, unseen, facts, read_now, inserting)
 
 
 def import_reading(
@@ -168,10 +177,7 @@ def _known(portfolio_id: int, records: list[LedgerRecord | StoredRow]) -> dict[b
     return {row.fingerprint: row for row in db.session.execute(query)}
 
 
-def _unseen(portfolio_id: int, problems: list[RowProblem]) -> list[RowProblem]:
-    if not problems:
-        return []
-    seen = set(db.session.scalars(select(ParkedRow.digest).where(ParkedRow.portfolio_id == portfolio_id)))
+def _unseen(seen: set[bytes], problems: list[RowProblem]) -> list[RowProblem]:
     unseen = {problem.digest: problem for problem in reversed(problems) if problem.digest not in seen}
     return sorted(unseen.values(), key=lambda problem: problem.line)
 

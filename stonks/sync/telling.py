@@ -37,4 +37,5 @@ def of_import(outcome: ImportOutcome) -> dict[str, Any]:
         "known": outcome.known,
         "amended": outcome.amended,
         "problems": outcome.problems,
+        "cleared": outcome.cleared,
     }

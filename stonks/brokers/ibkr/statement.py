@@ -6,7 +6,7 @@ Every data row of a section that is read ends as a record, a known summary or a 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import date
 from hashlib import sha1
 from typing import Any, BinaryIO, NamedTuple
@@ -81,6 +81,11 @@ class FlexReading:
         self._rates: list[FxRate] = []
         self._balances: list[CashBalance] = []
         self._summary: StatementSummary | None = None
+        self._parked: Collection[bytes] = ()
+        self.read_now: list[bytes] = []
+
+    def watch(self, parked: Collection[bytes]) -> None:
+        self._parked = parked
 
     @property
     def summary(self) -> StatementSummary:
@@ -100,6 +105,7 @@ class FlexReading:
         }
         fingerprints = Fingerprints()
         problems: Counter[bytes] = Counter()
+        parked, texts = self._parked, Fingerprints()
         span: Period | None = None
         currencies: set[str] = set()
         accounts: set[str] = set()
@@ -121,6 +127,8 @@ class FlexReading:
                 counts["problems"] += 1
                 yield _problem(row.line, row.section, str(error), row.raw, problems)
                 continue
+            if parked and (digest := texts.of(f"{row.section}|{row.raw}")) in parked:  # made as in _problem
+                self.read_now.append(digest)
             if taken is None:
                 counts["summaries"] += 1
                 continue
