@@ -16,10 +16,10 @@ from stonks.cli_statement import read_command
 from stonks.config import new_token_key
 from stonks.core.errors import StatementUnreadable, StonksError
 from stonks.db import db
-from stonks.ledger import importing
+from stonks.ledger.repeats import ReadAs
 from stonks.ledger.tables import Portfolio
 from stonks.services import services
-from stonks.sync import connecting
+from stonks.sync import connecting, uploading
 
 
 class Commands(AppGroup):
@@ -60,7 +60,8 @@ def import_statement(file: Path, portfolio_id: int, broker: str) -> None:
         _fail(f"There is no broker {broker!r}; there is: {', '.join(services().brokers)}.", status=2)
     if db.session.get(Portfolio, portfolio_id) is None:
         _fail(f"There is no portfolio {portfolio_id}.")
-    outcome = importing.import_file(portfolio_id, file, services().brokers[broker], services().clock())
+    with file.open("rb") as body:
+        outcome = uploading.take_in(portfolio_id, body, ReadAs(services().brokers[broker]), file.name)
     click.echo(f"new {outcome.new} known {outcome.known} amended {outcome.amended} problems {outcome.problems}")
 
 

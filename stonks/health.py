@@ -57,7 +57,9 @@ _Values = list[tuple[str, int]]  # (labels, value)
 def _measurements(now: datetime) -> list[tuple[str, str, str, _Values]]:
     """(name, type, help, [(labels, value)]). Numbers out of the database survive every restart."""
     rows = db.session.execute(
-        select(SyncRun.state, func.coalesce(SyncRun.failure, ""), func.count()).group_by(SyncRun.state, SyncRun.failure)
+        select(SyncRun.state, func.coalesce(SyncRun.failure, ""), func.count())
+        .where(SyncRun.reason != "upload")
+        .group_by(SyncRun.state, SyncRun.failure)
     )
     runs = [(f'{{state="{state}",failure="{failure}"}}', count) for state, failure, count in rows]
     states = db.session.execute(select(Connection.state, func.count()).group_by(Connection.state))

@@ -101,6 +101,7 @@ class Broker(Protocol):
     slug: str  # "interactive-brokers": in addresses
     fields: tuple[CredentialField, ...]
     guide: Guide
+    reader_version: int  # raised with every change that reads the same bytes into other records, problems or findings
 
     def check_shape(self, values: Credentials) -> dict[str, str]:
         """Field name -> what is wrong with its shape, in words; empty when all could be right. No network."""

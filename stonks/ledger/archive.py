@@ -13,35 +13,39 @@ from sqlalchemy import delete, select
 
 from stonks.core.errors import NotFound
 from stonks.db import db, transaction
-from stonks.ledger.tables import KeptStatement, Portfolio
+from stonks.ledger.tables import KeptStatement, Portfolio, StatementReading
 from stonks.services import services
 
 TESTED_IS_FRESH = timedelta(hours=24)
 _A_DAY = timedelta(hours=24)  # as long as portfolios on one query may share a statement
+_REMEMBERED = timedelta(days=35)  # how a statement was read that is itself kept no longer
 
 
 def keep(
     portfolio_id: int, body: BinaryIO, *, origin: str, now: datetime, credentials_name: str | None = None
 ) -> int | None:
-    """Keeps a statement; returns its id. Reads `body` from its start and leaves it there. None: by the settings none
-    are kept, and neither a first import nor another portfolio on the same query can need this one."""
+    """Keeps a statement, one of several equal ones; returns its id. Reads `body` from its start and leaves it there.
+    None: by the settings none are kept, and neither a first import nor another portfolio on the same query can need
+    this one."""
     if not services().settings.keep_statements and not _needed_soon(portfolio_id, origin):
         return None
     body.seek(0)
     received = body.read()
     body.seek(0)
-    sealed = services().vault.seal(zlib.compress(received, 6), _owner(portfolio_id))
-    statement = KeptStatement(
-        portfolio_id=portfolio_id,
-        origin=origin,
-        sha1=sha1(received, usedforsecurity=False).digest(),
-        size=len(received),
-        sealed=sealed,
-        credentials_name=credentials_name,
-        kept_at=now,
-    )
+    digest = sha1(received, usedforsecurity=False).digest()
     with transaction():
-        db.session.add(statement)
+        statement = _same(portfolio_id, digest) if origin != "test" else None
+        if statement is None:
+            statement = KeptStatement(
+                portfolio_id=portfolio_id,
+                origin=origin,
+                sha1=digest,
+                size=len(received),
+                sealed=services().vault.seal(zlib.compress(received, 6), _owner(portfolio_id)),
+            )
+            db.session.add(statement)
+        statement.kept_at = now
+        statement.credentials_name = credentials_name or statement.credentials_name
         db.session.flush()
         return statement.id
 
@@ -108,6 +112,17 @@ def prune(now: datetime, age: timedelta) -> None:
                 KeptStatement.kept_at < now - TESTED_IS_FRESH,
             )
         )
+        db.session.execute(
+            delete(StatementReading).where(
+                StatementReading.statement_id.is_(None), StatementReading.read_at < now - _REMEMBERED
+            )
+        )
+
+
+def _same(portfolio_id: int, digest: bytes) -> KeptStatement | None:
+    """The same bytes, imported before. One that was only tested is left to become a first import."""
+    query = select(KeptStatement).where(KeptStatement.portfolio_id == portfolio_id, KeptStatement.sha1 == digest)
+    return db.session.scalar(query.where(KeptStatement.imported_at.is_not(None)).limit(1))
 
 
 def _needed_soon(portfolio_id: int, origin: str) -> bool:

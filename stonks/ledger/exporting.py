@@ -16,7 +16,7 @@ from stonks.ledger import entries, own_export
 from stonks.ledger.own_export import COLUMNS, defused
 from stonks.ledger.tables import Entry
 
-__all__ = ["export_csv", "open_upload"]
+__all__ = ["export_csv", "is_own", "open_upload"]
 
 
 def export_csv(portfolio_id: int) -> Iterator[str]:
@@ -37,11 +37,16 @@ def open_upload(
     broker: Broker, source: BinaryIO, *, currency: str | None = None, day_first: bool | None = None
 ) -> Reading:
     """The reading of an uploaded file: our own export by its header, else a statement of the broker's."""
-    start = source.read(4_096)
-    source.seek(0)
-    if own_export.recognised(start):
+    if is_own(source):
         return cast(Reading, own_export.OwnExportReading(source, currency))
     return broker.read(source, currency=currency, day_first=day_first)
+
+
+def is_own(source: BinaryIO) -> bool:
+    """Whether a file is our own export. Reads from where it stands, and puts it to its start."""
+    start = source.read(4_096)
+    source.seek(0)
+    return own_export.recognised(start)
 
 
 def _cell(entry: Entry, column: str) -> str:

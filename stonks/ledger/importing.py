@@ -11,18 +11,15 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from hashlib import sha1
 from itertools import islice
-from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Row, func, select
 
-from stonks.brokers.contract import Broker
 from stonks.core.errors import NotFound
 from stonks.core.records import KnowsParked, LedgerRecord, Position, Reading, RowProblem, StatementSummary
 from stonks.db import db, transaction
-from stonks.ledger import amending, exporting, parking, reported
+from stonks.ledger import amending, parking, reported
 from stonks.ledger.amending import Change
 from stonks.ledger.bulk import BATCH_ROWS, BulkInsert, Spool, widen_cache
 from stonks.ledger.recording import COLUMNS, StoredRow, row_of
@@ -46,6 +43,7 @@ class ImportOutcome:
     problems: int  # not seen before
     summary: StatementSummary
     cleared: int = 0  # rows that could not be read before and are now
+    same_as: datetime | None = None  # when the very same statement was imported: nothing was read
 
 
 @dataclass(slots=True)
@@ -70,7 +68,7 @@ class Prepared:
         if not (self.fresh or self.changes or self.problems or self.facts or self.read_now):
             return ImportOutcome(None, 0, self.rows, 0, 0, self.summary)
         with transaction():
-            _lock(self.portfolio_id)
+            lock(self.portfolio_id)
             if len(self.fresh) > _MANY:
                 widen_cache()
             period = self.summary.period
@@ -144,17 +142,6 @@ def import_reading(
     )
 
 
-def import_file(portfolio_id: int, path: Path, broker: Broker, now: datetime) -> ImportOutcome:
-    """A file of the command line, as an upload. Raises StatementUnreadable and OSError."""
-    with path.open("rb") as source:
-        digest = sha1(source.read(), usedforsecurity=False).digest()
-        source.seek(0)
-        reading = exporting.open_upload(broker, source)
-        return import_reading(
-            portfolio_id, reading, origin="upload", now=now, file_name=path.name[-200:], statement_sha1=digest
-        )
-
-
 def _records(
     reading: Reading, positions: list[Position], problems: list[RowProblem]
 ) -> Iterator[LedgerRecord | StoredRow]:
@@ -182,7 +169,7 @@ def _unseen(seen: set[bytes], problems: list[RowProblem]) -> list[RowProblem]:
     return sorted(unseen.values(), key=lambda problem: problem.line)
 
 
-def _lock(portfolio_id: int) -> None:
+def lock(portfolio_id: int) -> None:
     """One import into a portfolio at a time (SQLite has one writer anyway). Raises NotFound: it was deleted meanwhile."""
     query = select(Portfolio.id).where(Portfolio.id == portfolio_id).with_for_update(key_share=True)
     if db.session.scalar(query) is None:

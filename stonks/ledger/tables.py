@@ -147,6 +147,29 @@ class KeptStatement(Base):
     imported_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
+class StatementReading(Base):
+    """How a statement was read into a portfolio: the same bytes need not be read again, and an update can repeat it."""
+
+    __tablename__ = "statement_readings"
+    __table_args__ = (Index("ix_statement_readings_portfolio_sha1", "portfolio_id", "sha1"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    portfolio_id: Mapped[int] = mapped_column(ForeignKey("portfolios.id", ondelete="CASCADE"))
+    # None: kept no longer. It may be another portfolio's of the same owner, who shares a query among them.
+    statement_id: Mapped[int | None] = mapped_column(ForeignKey("kept_statements.id", ondelete="SET NULL"), index=True)
+    sha1: Mapped[bytes] = mapped_column(LargeBinary(20))  # of the bytes as received
+    broker: Mapped[str] = mapped_column(String(20))
+    reader_version: Mapped[int]
+    origin: Mapped[str] = mapped_column(String(10))  # "sync" or "upload"
+    only_currency: Mapped[str | None] = mapped_column(String(3))
+    day_first: Mapped[bool | None]
+    asked_days: Mapped[int | None]
+    read_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    rows: Mapped[int]  # entries that it tells
+    ledger: Mapped[str] = mapped_column(String(60))  # how the ledger stood afterwards, see repeats.py
+    summary: Mapped[str] = mapped_column(Text)  # JSON of a StatementSummary, without rates and balances
+
+
 class ReportedPosition(Base):
     """What the broker said was held; replaced as a whole for (portfolio, as_of, account) by each statement."""
 

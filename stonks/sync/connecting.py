@@ -178,7 +178,13 @@ def test_view(portfolio_id: int, run_id: int) -> RunView:
 
 
 def runs(portfolio_id: int, limit: int = 20) -> list[RunView]:
-    """The newest first, tests included."""
+    """The newest first, tests included, uploads not."""
+    newest = select(SyncRun).where(SyncRun.portfolio_id == portfolio_id, SyncRun.reason != "upload")
+    return [views.of_run(run) for run in db.session.scalars(newest.order_by(SyncRun.id.desc()).limit(limit))]
+
+
+def history(portfolio_id: int, limit: int) -> list[RunView]:
+    """All that was tried to bring something in, the newest first: syncs, tests and uploads."""
     newest = select(SyncRun).where(SyncRun.portfolio_id == portfolio_id).order_by(SyncRun.id.desc()).limit(limit)
     return [views.of_run(run) for run in db.session.scalars(newest)]
 
@@ -327,5 +333,5 @@ def _failures_by_hand(connection_id: int, now: datetime) -> int:
 
 __all__ = [
     "MASK_PREFIX", "ConnectionLine", "ConnectionView", "ResealOutcome", "RunView", "SaveOutcome",
-    "disconnect", "list_all", "reseal_all", "runs", "save", "start_test", "sync_now", "test_view", "view",
+    "disconnect", "history", "list_all", "reseal_all", "runs", "save", "start_test", "sync_now", "test_view", "view",
 ]  # fmt: skip

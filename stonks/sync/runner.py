@@ -20,7 +20,8 @@ from stonks.brokers.contract import Broker, Pending, Ready, Ticket, Window
 from stonks.brokers.errors import BrokerError, FailureKind
 from stonks.core.errors import NotFound, SecretUnreadable, StatementUnreadable
 from stonks.db import db, transaction
-from stonks.ledger import archive, importing
+from stonks.ledger import archive, repeats
+from stonks.ledger.repeats import ReadAs
 from stonks.services import services
 from stonks.sync import allowance, credentials, runs
 from stonks.sync.credentials import TestedAs
@@ -251,16 +252,15 @@ def _import_kept(this: _Step, statement_id: int) -> None:
 def _take_in(this: _Step, body: BinaryIO, now: datetime, kept_statement: int | None) -> None:
     """Reads the statement to its end and compares it, so that no lock is held meanwhile; then has it let in."""
     try:
-        reading = this.broker.read(
-            body, currency=this.tested.only_currency, day_first=this.tested.day_first, asked_days=this.asked_days
-        )
+        read_as = ReadAs(this.broker, this.tested.only_currency, this.tested.day_first, this.asked_days)
         if this.is_test:
+            reading = read_as.read(body)
             for _ in reading:  # only its summary matters
                 pass
             arrival = Arrival(body, reading.summary, this.credentials_name, kept_statement)
         else:
-            prepared = importing.prepare(this.portfolio_id, reading)
-            arrival = Arrival(body, prepared.summary, this.credentials_name, kept_statement, prepared)
+            compared = repeats.compare(this.portfolio_id, body, read_as)
+            arrival = Arrival(body, compared.summary, this.credentials_name, kept_statement, compared)
     except StatementUnreadable as error:
         log.warning("run %s: statement unreadable (%s)", this.run_id, error.reason, extra={"run": this.run_id})
         outcome = Unusable(Ending.STATEMENT, str(error), error.reason)

@@ -9,7 +9,6 @@ import json
 import logging
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from hashlib import sha1
 from typing import Any, BinaryIO
 
 from sqlalchemy import select
@@ -18,7 +17,7 @@ from stonks.brokers.contract import Broker
 from stonks.core.records import StatementSummary
 from stonks.db import db, transaction
 from stonks.ledger import archive
-from stonks.ledger.importing import Prepared
+from stonks.ledger.repeats import Compared, Repeated
 from stonks.services import services
 from stonks.sync import runs, telling
 from stonks.sync.states import (
@@ -47,7 +46,7 @@ class Arrival:
     summary: StatementSummary
     credentials_name: str  # what the kept statement is found by, by this portfolio and its siblings
     kept_statement: int | None = None  # it came from the archive, and stays there
-    prepared: Prepared | None = None  # None for a test
+    compared: Compared | Repeated | None = None  # None for a test
 
 
 def settle(
@@ -126,10 +125,10 @@ def _let_in(run: SyncRun, connection: Connection | None, arrival: Arrival, now: 
             credentials_name=arrival.credentials_name,
         )
     run.statement_id = kept
-    if arrival.prepared is None:
+    if arrival.compared is None:
         run.result = json.dumps(telling.of_statement(arrival.summary))
         return arrival.summary
-    outcome = arrival.prepared.write(origin="sync", now=now, statement_sha1=_sha1(arrival.body))
+    outcome = arrival.compared.write(now=now, statement_id=kept)
     archive.mark_imported(kept, now)
     run.batch_id = outcome.batch_id
     run.result = json.dumps(telling.of_import(outcome))
@@ -209,15 +208,6 @@ def _after_success(connection: Connection, broker: Broker, summary: StatementSum
     if last >= broker.last_business_day(regular) and regular - now < timedelta(hours=12):
         return next_regular(broker, connection.slot, regular, None)
     return regular
-
-
-def _sha1(body: BinaryIO) -> bytes:
-    body.seek(0)
-    digest = sha1(usedforsecurity=False)
-    while piece := body.read(1 << 20):
-        digest.update(piece)
-    body.seek(0)
-    return digest.digest()
 
 
 def _log(run: SyncRun, transition: Transition) -> None:

@@ -45,7 +45,8 @@ class Connection(Base):
 
 
 class SyncRun(Base):
-    """One attempt to bring a statement in, or (reason "test") to see whether it could be."""
+    """One attempt to bring a statement in, or (reason "test") to see whether it could be. An upload is one that has
+    ended when it is written."""
 
     __tablename__ = "sync_runs"
     __table_args__ = (
@@ -64,9 +65,10 @@ class SyncRun(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     portfolio_id: Mapped[int] = mapped_column(ForeignKey("portfolios.id", ondelete="CASCADE"), index=True)
-    connection_id: Mapped[int | None] = mapped_column(ForeignKey("connections.id", ondelete="CASCADE"))  # None: a test
+    # None: a test or an upload
+    connection_id: Mapped[int | None] = mapped_column(ForeignKey("connections.id", ondelete="CASCADE"))
     broker: Mapped[str] = mapped_column(String(20))
-    reason: Mapped[str] = mapped_column(String(10))  # first, schedule, manual, test
+    reason: Mapped[str] = mapped_column(String(10))  # first, schedule, manual, test, upload
     state: Mapped[str] = mapped_column(String(20))  # states.RunState
     step: Mapped[int] = mapped_column(default=0)  # compare-and-set token: raised by every claim and transition
     attempts: Mapped[int] = mapped_column(default=0)  # steps begun without an answer since the last transition

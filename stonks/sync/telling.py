@@ -38,4 +38,5 @@ def of_import(outcome: ImportOutcome) -> dict[str, Any]:
         "amended": outcome.amended,
         "problems": outcome.problems,
         "cleared": outcome.cleared,
+        "same_as": outcome.same_as.isoformat() if outcome.same_as else None,
     }

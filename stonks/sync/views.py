@@ -18,7 +18,7 @@ from stonks.sync.tables import Connection, SyncRun
 @dataclass(frozen=True, slots=True)
 class RunView:
     id: int
-    reason: str  # first, schedule, manual, test
+    reason: str  # first, schedule, manual, test, upload
     state: RunState
     finished: bool
     queued_at: datetime
@@ -30,6 +30,17 @@ class RunView:
     remedy: str | None
     result: dict[str, Any] | None  # see telling.py
     batch_id: int | None
+
+    @property
+    def file_name(self) -> str | None:
+        """Of an upload."""
+        return (self.result or {}).get("file_name")
+
+    @property
+    def same_as(self) -> datetime | None:
+        """When the very same statement came before; nothing of it was read again."""
+        told = (self.result or {}).get("same_as")
+        return datetime.fromisoformat(told) if told else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ blueprint = Blueprint("connections", __name__, url_prefix="/portfolios/<int:port
 ASKING_LIMIT = "15 per minute; 120 per hour"  # each one asks the broker for a statement
 
 RUNS_SHOWN = 10
+HISTORY_SHOWN = 50
 TESTED = "tested"  # in the session: what was typed beside a token, for the page that shows the test's result
 
 
@@ -202,6 +203,7 @@ def _status_values(portfolio_id: int, view: ConnectionView | None) -> dict[str, 
         "connection": view,
         "broker": broker,
         "runs": runs,
+        "history": connecting.history(portfolio_id, HISTORY_SHOWN),
         "status_marker": marker(view.running if view else None),
     }
 

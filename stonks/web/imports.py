@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from hashlib import file_digest
 from typing import BinaryIO, cast
 
 from flask import Blueprint, Response, request
@@ -12,18 +11,16 @@ from werkzeug.datastructures import FileStorage
 
 from stonks.brokers.contract import Broker
 from stonks.core.errors import InvalidInput, StatementUnreadable
-from stonks.ledger import archive, exporting, importing
 from stonks.ledger.importing import ImportOutcome
+from stonks.ledger.repeats import ReadAs
 from stonks.services import services
-from stonks.sync import connecting
+from stonks.sync import connecting, uploading
 from stonks.web import htmx
 from stonks.web.connect_form import DATE_ORDERS
 from stonks.web.pages import PortfolioPage, portfolio_page
 from stonks.web.security import limiter, per_user
 
 blueprint = Blueprint("imports", __name__, url_prefix="/portfolios/<int:portfolio_id>")
-
-LONGEST_NAME = 200
 
 
 @blueprint.get("/import")
@@ -54,20 +51,8 @@ def upload(portfolio_id: int) -> ResponseReturnValue:
 def _let_in(portfolio_id: int, file: FileStorage, currency: str | None, day_first: bool | None) -> ImportOutcome:
     if currency and not (len(currency) == 3 and currency.isascii() and currency.isalpha()):
         raise InvalidInput({"only_currency": "A currency has three letters, like USD."})
-    source, now = cast(BinaryIO, file.stream), services().clock()
-    sha1 = file_digest(source, "sha1").digest()  # type: ignore[arg-type]  # a stream is a binary file
-    source.seek(0)
-    outcome = importing.import_reading(
-        portfolio_id,
-        exporting.open_upload(_broker_of(portfolio_id), source, currency=currency, day_first=day_first),
-        origin="upload",
-        now=now,
-        file_name=(file.filename or "")[-LONGEST_NAME:],
-        statement_sha1=sha1,
-    )
-    if outcome.batch_id is not None:
-        archive.mark_imported(archive.keep(portfolio_id, source, origin="upload", now=now), now)
-    return outcome
+    read_as = ReadAs(_broker_of(portfolio_id), currency, day_first)
+    return uploading.take_in(portfolio_id, cast(BinaryIO, file.stream), read_as, file.filename or "")
 
 
 def _broker_of(portfolio_id: int) -> Broker:

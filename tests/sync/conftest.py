@@ -75,6 +75,7 @@ class FakeBroker:
     code: str = "ibkr"
     name: str = "Interactive Brokers"
     slug: str = "interactive-brokers"
+    reader_version: int = 1
     fields: tuple[CredentialField, ...] = (
         CredentialField("query_id", "Flex Query ID", ""),
         CredentialField("token", "Flex Web Service Token", "", secret=True),
@@ -85,6 +86,7 @@ class FakeBroker:
     answers: list[object] = field(default_factory=list)
     calls: list[tuple[str, object]] = field(default_factory=list)
     meanwhile: object = None  # called in the middle of each call
+    reads: int = 0  # statements that had to be read
 
     def check_shape(self, values: Credentials) -> dict[str, str]:
         return {} if values["token"].isdigit() else {"token": "That is no token."}
@@ -103,6 +105,7 @@ class FakeBroker:
         return answer if isinstance(answer, Pending) else Ready(io.BytesIO(self.body), len(self.body))
 
     def read(self, source: BinaryIO, **_: object) -> FakeReading:
+        self.reads += 1
         return FakeReading(source, self.stated_until)
 
     def sync_window(self, now: datetime) -> tuple[datetime, datetime]:

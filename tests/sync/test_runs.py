@@ -47,6 +47,32 @@ def test_the_same_statement_next_day_adds_nothing(desk: Desk) -> None:
     assert desk.entries() == 2
 
 
+def test_the_very_same_statement_is_not_read_again_and_all_else_is_as_if_it_were(desk: Desk) -> None:
+    desk.save()
+    desk.finish()
+    began = desk.clock()
+    desk.clock.now = desk.connection().next_run_at
+    schedule.tick(desk.clock())
+    run = desk.finish()
+    view = connecting.test_view(desk.portfolio_id, run.id)
+    assert desk.broker.reads == 1
+    assert (run.state, view.same_as, view.result["known"], view.result["trades"]) == ("SUCCEEDED", began, 2, 2)
+    connection = desk.connection()
+    assert (connection.last_success_at, connection.covered_until) == (desk.clock(), date(2026, 11, 19))
+    assert run.statement_id is not None
+    kept = db.session.scalars(select(KeptStatement)).one()
+    assert (kept.id, kept.kept_at) == (run.statement_id, desk.clock())
+
+
+def test_other_settings_of_the_connection_have_the_same_statement_read_again(desk: Desk) -> None:
+    desk.save()
+    desk.finish()
+    for change in ({"only_currency": "USD"}, {"only_currency": "USD", "day_first": True}):
+        desk.save(**change)
+        desk.finish()
+    assert desk.broker.reads == 3
+
+
 def test_a_pending_statement_is_asked_for_by_the_same_ticket_with_growing_waits(desk: Desk) -> None:
     desk.broker.answers = ["ticket", *[Pending(code="1019")] * 8]
     desk.save()

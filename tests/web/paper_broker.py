@@ -27,6 +27,7 @@ class PaperBroker:
     code = "paper"
     name = "Paper Brokerage"
     slug = "paper-brokerage"
+    reader_version = 1
     fields = (
         CredentialField("login", "Paper login", "Printed on your card."),
         CredentialField("secret", "Paper secret", "In the envelope.", secret=True),
@@ -46,6 +47,7 @@ class PaperBroker:
         self.statement = b""
         self.failure: BrokerError | None = None
         self.requests = 0
+        self.reads = 0
 
     def check_shape(self, values: Credentials) -> dict[str, str]:
         return {} if values.get("login", "").isalpha() else {"login": "A paper login has letters only."}
@@ -70,6 +72,7 @@ class PaperBroker:
         day_first: bool | None = None,
         asked_days: int | None = None,
     ) -> Reading:
+        self.reads += 1
         return read_statement(source, currency=currency, day_first=day_first, asked_days=asked_days)
 
     def sync_window(self, now: datetime) -> tuple[datetime, datetime]:

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 
 import pytest
@@ -113,6 +114,29 @@ def test_sync_now_says_what_came_and_refuses_without_a_connection(
     assert signed_in.post(f"/portfolios/{mine.id}/sync", headers=FRAGMENT).status_code == 200
     work()
     assert "0 new, 4 known" in signed_in.get(settings_of(mine)).text
+
+
+def test_the_history_tells_when_why_how_long_and_how_each_ended(
+    signed_in: FlaskClient, mine: Portfolio, paper: PaperBroker, work: Work
+) -> None:
+    start_test(signed_in, mine)
+    work()
+    save(signed_in, mine)
+    work()
+    paper.failure = BrokerError(FailureKind.NOT_NOW, "P-1", "The post is on strike.", remedy="Wait for it to end.")
+    signed_in.post(f"/portfolios/{mine.id}/sync", headers=FRAGMENT)
+    work()
+    history = signed_in.get(settings_of(mine)).text.split('<table class="table runs">')[1].split("</table>")[0]
+    newest, first, test = history.split("<tr>")[2:]
+    for row, why, end in (
+        (newest, "<td>Sync now</td>", "The post is on strike. Wait for it to end."),
+        (first, "<td>First sync</td>", "4 new, 0 known"),
+        (test, "<td>Test</td>", "It works: 3 trades and 1 cash transaction, nothing stored"),
+    ):
+        assert why in row
+        assert end in row
+        assert re.search(r'<td class="right">\d+ (s|min)', row)
+        assert "20 Nov 2026" in row.replace("\u00a0", " ")
 
 
 def test_an_emptied_secret_disconnects_and_the_page_says_how_to_revoke(

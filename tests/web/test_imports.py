@@ -44,6 +44,42 @@ def test_the_outcome_is_told_inline_and_the_second_time_adds_nothing(signed_in: 
     assert "Everything in it was here already." in second
 
 
+def test_the_same_file_again_is_not_read_again_and_the_page_says_so(
+    signed_in: FlaskClient, mine: Portfolio, paper: PaperBroker
+) -> None:
+    upload(signed_in, mine)
+    again = upload(signed_in, mine).text
+    assert paper.reads == 1
+    assert "the statement is the same as on <time" in again
+    assert "0 new, 4 known" in again
+    assert "1 new, 0 known" not in upload(signed_in, mine, only_currency="EUR").text
+    assert paper.reads == 2
+
+
+def test_uploads_stand_in_the_history_of_a_portfolio_that_is_not_connected(
+    signed_in: FlaskClient, mine: Portfolio, anothers: Portfolio
+) -> None:
+    assert 'id="status-body" hidden' in signed_in.get(f"/portfolios/{mine.id}/settings").text
+    upload(signed_in, mine)
+    upload(signed_in, mine)
+    upload(signed_in, mine, b"<!doctype html><html></html>")
+    page = signed_in.get(f"/portfolios/{mine.id}/settings").text
+    assert 'id="status-body" hidden' not in page
+    newest, second, first = page.split("Upload of year.csv")[1:]
+    assert "web page" in newest
+    assert "0 new, 4 known: the statement is the same as on" in second
+    assert "4 new, 0 known" in first
+    assert "Last try" not in page
+
+
+def test_a_file_s_name_is_text_and_only_its_end_is_kept(signed_in: FlaskClient, mine: Portfolio) -> None:
+    name = "x" * 300 + "<b>.csv"
+    signed_in.post(f"/portfolios/{mine.id}/import", data={"statement": (BytesIO(YEAR), name)})
+    page = signed_in.get(f"/portfolios/{mine.id}/settings").text
+    assert "xx&lt;b&gt;.csv" in page
+    assert "x" * 197 not in page
+
+
 def test_for_htmx_the_outcome_comes_alone_with_the_banner(signed_in: FlaskClient, mine: Portfolio) -> None:
     answer = signed_in.post(
         f"/portfolios/{mine.id}/import", data={"statement": (BytesIO(YEAR), "year.csv")}, headers=FRAGMENT

@@ -45,6 +45,7 @@ class IbkrBroker:
         ),
     )
     guide = guide.GUIDE
+    reader_version = statement.READER_VERSION
 
     def __init__(
         self,

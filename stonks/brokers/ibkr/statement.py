@@ -45,6 +45,10 @@ from stonks.core.records import (
     Trade,
 )  # fmt: skip
 
+# Raised with every change to this folder's reading by which the same file gives other records, problems or findings, and
+# with every further fact that the ledger takes from a record: a statement that was read by an older one is read again.
+READER_VERSION = 1
+
 _HEAD = 4096
 
 
