@@ -16,7 +16,9 @@ from stonks.cli_statement import read_command
 from stonks.config import new_token_key
 from stonks.core.errors import StatementUnreadable, StonksError
 from stonks.db import db
+from stonks.ledger import replaying
 from stonks.ledger.repeats import ReadAs
+from stonks.ledger.replaying import Difference
 from stonks.ledger.tables import Portfolio
 from stonks.services import services
 from stonks.sync import connecting, uploading
@@ -63,6 +65,53 @@ def import_statement(file: Path, portfolio_id: int, broker: str) -> None:
     with file.open("rb") as body:
         outcome = uploading.take_in(portfolio_id, body, ReadAs(services().brokers[broker]), file.name)
     click.echo(f"new {outcome.new} known {outcome.known} amended {outcome.amended} problems {outcome.problems}")
+
+
+@statement.command("replay")
+@click.option("--portfolio", "portfolio_id", type=int, help="Only this one, by its number in the page's address.")
+@click.option("--apply", is_flag=True, help="Let in what is shown; without it nothing is written.")
+def replay_statements(portfolio_id: int | None, apply: bool) -> None:
+    """Read the kept statements again, after an update, and show what would change.
+
+    Each row counts once, where it was told last. Rows that can't be read: "read now" could not be read so far,
+    "unread" are new among them, "still" were known and stay.
+    """
+    if portfolio_id is not None and db.session.get(Portfolio, portfolio_id) is None:
+        _fail(f"There is no portfolio {portfolio_id}.")
+    changes = 0
+    for number in [portfolio_id] if portfolio_id is not None else replaying.portfolios():
+        click.echo(f"portfolio {number}")
+        click.echo(_line([name for name, _ in _COLUMNS]))
+        for difference in replaying.replay(number, services().clock(), apply=apply):
+            click.echo(_line(_cells(difference)))
+            changes += difference.changes
+    if apply:
+        click.echo(f"{changes} changes were let in" + ("; the review shows what is new." if changes else "."))
+    else:
+        click.echo(f"{changes} changes. Nothing was written" + ("; --apply lets them in." if changes else "."))
+
+
+_COLUMNS = (
+    ("imported (UTC)", 16), ("from", 6), ("period", 24), ("new", 6), ("amended", 7), ("filled in", 9),
+    ("positions", 9), ("read now", 8), ("unread", 6), ("still", 5),
+)  # fmt: skip
+
+
+def _line(cells: list[str]) -> str:
+    return "  ".join(f"{cell:>{width}}" for cell, (_, width) in zip(cells, _COLUMNS, strict=False))
+
+
+def _cells(difference: Difference) -> list[str]:
+    """For _COLUMNS, zero as a dash; a statement that could not be read has the reason for the rest."""
+    start = [f"{difference.read_at:%Y-%m-%d %H:%M}", difference.origin]
+    if difference.refusal:
+        return [*start, difference.refusal]
+    figures = (
+        difference.new, difference.amended, difference.filled_in, difference.positions, difference.read_now,
+        difference.unread, difference.still_unread,
+    )  # fmt: skip
+    period = f"{difference.period.first} to {difference.period.last}" if difference.period else "no dates"
+    return [*start, period, *(str(figure or "-") for figure in figures)]
 
 
 @connection.command("list")

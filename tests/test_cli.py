@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from click.testing import Result
 from cryptography.fernet import Fernet
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from stonks import cli
 from stonks.accounts import users
@@ -18,6 +19,7 @@ from stonks.crypto import Vault
 from stonks.db import db
 from stonks.factory import create_app
 from stonks.ledger import portfolios
+from stonks.ledger.tables import Entry
 from stonks.services import services
 from stonks.sync import connecting
 from stonks.sync.tables import Connection
@@ -77,6 +79,31 @@ def test_a_database_that_was_never_prepared_is_said(app: Flask, portfolio_id: in
     done = run(app, "connection", "list")
     assert done.exit_code == 1
     assert "flask --app app db upgrade" in done.output
+
+
+def test_kept_statements_are_read_again_and_the_difference_is_shown_before_it_is_let_in(
+    app: Flask, portfolio_id: int, file: Path
+) -> None:
+    run(app, "statement", "import", str(file), "--portfolio", str(portfolio_id))
+    db.session.execute(db.delete(Entry).where(Entry.kind == "CASH"))  # as if the reader had not known it then
+    db.session.commit()
+    shown = run(app, "statement", "replay")
+    header, line = shown.output.splitlines()[1:3]
+    figures = dict(zip(re.split(r"  +", header.strip())[3:], line.split()[-7:], strict=True))
+    assert figures == {
+        "new": "1", "amended": "-", "filled in": "-", "positions": "-", "read now": "-", "unread": "-", "still": "-"
+    }  # fmt: skip
+    assert "2025-11-03 to 2025-11-13" in line
+    assert shown.output.endswith("1 changes. Nothing was written; --apply lets them in.\n")
+    assert "1 changes were let in" in run(app, "statement", "replay", "--apply").output
+    again = run(app, "statement", "replay", "--portfolio", str(portfolio_id))
+    assert again.output.endswith("0 changes. Nothing was written.\n")
+    assert db.session.scalar(select(func.count()).select_from(Entry)) == 3
+
+
+def test_replaying_a_portfolio_that_is_not_there_is_said(app: Flask, portfolio_id: int) -> None:
+    done = run(app, "statement", "replay", "--portfolio", "999")
+    assert (done.exit_code, done.output) == (1, "There is no portfolio 999.\n")
 
 
 def test_connections_are_listed_without_their_tokens(app: Flask, portfolio_id: int) -> None:

@@ -33,6 +33,11 @@ class Change:
     had: dict[str, Any]
     told: dict[str, Any]
 
+    @property
+    def amends(self) -> bool:
+        """Whether it says something otherwise; else it tells what was not told before."""
+        return any(self.had.get(name) is not None for name in AMENDED)
+
 
 def change_of(record: LedgerRecord | StoredRow, old: Row[Any]) -> Change | None:
     """What the record tells that the entry (a row of COMPARED) lacks or says otherwise. A fact that the record does not

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from io import BytesIO
-from typing import Any, BinaryIO
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, select
 
 from stonks.core.errors import StatementUnreadable
-from stonks.core.records import FxRate, Record, RowProblem
+from stonks.core.records import FxRate
 from stonks.db import db, transaction
 from stonks.ledger import archive, entries, exporting, importing, manual, portfolios, repeats, review
 from stonks.ledger.importing import ImportOutcome
@@ -24,6 +24,7 @@ from stonks.ledger.repeats import Compared, ReadAs, Repeated
 from stonks.ledger.tables import Amendment, Entry, ParkedRow, ReportedPosition, StatementReading
 from stonks.services import services
 from tests.conftest import Clock
+from tests.ledger.shelf import Shelf
 from tests.readings import ReadingOf, dividend, position, problem, trade
 from tests.statements import buy, statement
 
@@ -31,22 +32,6 @@ FIRST = [trade("1"), trade("2"), dividend("3"), position("10"), problem()]
 CORRECTED = [trade("1", commission="-0.85"), trade("2", asset_class="STK"), position("12")]
 LATER = [trade("2", commission="-3"), trade("4"), problem("AAPL,,LEND"), position("11", date(2025, 11, 21))]
 STATEMENTS = {b"first": FIRST, b"corrected": CORRECTED, b"later": LATER}
-
-
-class Shelf:
-    """A broker whose statements are rows on a shelf, found by the file's text; it notes each time it has to read."""
-
-    code = "shelf"
-    reader_version = 1
-
-    def __init__(self, rows: dict[bytes, list[Record | RowProblem]]) -> None:
-        self.rows: dict[bytes, Sequence[Record | RowProblem]] = dict(rows)
-        self.reads = 0
-
-    def read(self, source: BinaryIO, **_: object) -> ReadingOf:
-        self.reads += 1
-        text = source.read()
-        return ReadingOf(self.rows[text.removesuffix(b"!")], breaks=text.endswith(b"!"))
 
 
 @pytest.fixture
