@@ -8,9 +8,10 @@ from typing import Any, NoReturn
 
 import click
 from flask import Flask
-from flask.cli import AppGroup
+from flask.cli import AppGroup, with_appcontext
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
+from stonks import backup
 from stonks.accounts import users as accounts
 from stonks.cli_statement import read_command
 from stonks.config import new_token_key
@@ -24,12 +25,12 @@ from stonks.services import services
 from stonks.sync import connecting, uploading
 
 
-class Commands(AppGroup):
+class _SaysWhy:
     """Says what went wrong in a line: what the product says on purpose, and a database that is not there."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            return super().invoke(ctx)  # type: ignore[misc]  # of the command that this is mixed into
         except StatementUnreadable as error:
             _fail(str(error), status=2)
         except StonksError as error:
@@ -38,15 +39,37 @@ class Commands(AppGroup):
             _fail("The database can't be used yet. Start once with ./run, or type: flask --app app db upgrade")
 
 
+class Commands(_SaysWhy, AppGroup):
+    """Commands under one word."""
+
+
+class Command(_SaysWhy, click.Command):
+    """A command that is a word by itself."""
+
+
 statement = Commands("statement", help="Read and import statements.")
 connection = Commands("connection", help="What is connected, and a sync now.")
 users = Commands("users", help="Accounts.")
 keys = Commands("keys", help="Keys that seal tokens.")
 
 
+@click.command("backup", cls=Command)
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--without-keys", is_flag=True, help="Leave out the keys that open tokens and kept statements.")
+@with_appcontext
+def back_up(file: Path, without_keys: bool) -> None:
+    """Copy the ledger and its keys into FILE, a .tar.gz, while everything runs."""
+    size = backup.write(file, services().settings, services().clock(), with_keys=not without_keys)
+    click.echo(f"backed up to {file}, {-(-size // 1024)} kB")
+    if without_keys:
+        click.echo("The keys are not in it: keep token.keys (or STONKS_TOKEN_KEYS) elsewhere.", err=True)
+    else:
+        click.echo("The keys are in it: whoever has the file can open the tokens.", err=True)
+
+
 def init_app(app: Flask) -> None:
-    for group in (statement, connection, users, keys):
-        app.cli.add_command(group)
+    for command in (statement, connection, users, keys, back_up):
+        app.cli.add_command(command)
 
 
 statement.add_command(read_command)
