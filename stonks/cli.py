@@ -22,7 +22,7 @@ from stonks.ledger.repeats import ReadAs
 from stonks.ledger.replaying import Difference
 from stonks.ledger.tables import Portfolio
 from stonks.services import services
-from stonks.sync import connecting, uploading
+from stonks.sync import connecting, resealing, uploading
 
 
 class _SaysWhy:
@@ -178,7 +178,7 @@ def new_key() -> None:
 @keys.command("rotate")
 def rotate_keys() -> None:
     """Seal everything again under the first key; afterwards the older keys can go."""
-    outcome = connecting.reseal_all()
+    outcome = resealing.reseal_all()
     click.echo(f"sealed again {outcome.done}, could not be opened {outcome.lost}")
     if outcome.lost:
         sys.exit(1)

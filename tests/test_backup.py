@@ -10,7 +10,6 @@ import subprocess
 import tarfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from io import BytesIO
@@ -25,14 +24,13 @@ from stonks import cli
 from stonks.accounts import users
 from stonks.config import ROOT, Settings, read_settings
 from stonks.db import db, transaction
-from stonks.factory import create_app
 from stonks.ledger import archive, entries, importing, portfolios, review
 from stonks.ledger.entries import EntryFilter
 from stonks.ledger.tables import Entry, KeptStatement, Portfolio
-from stonks.migrating import init_app, upgrade
 from stonks.sync import connecting
 from tests import servers
 from tests.conftest import Clock
+from tests.drill import started
 from tests.readings import ReadingOf, trade
 from tests.sync.conftest import TOKEN, Desk, FakeBroker, make_desk
 
@@ -43,20 +41,6 @@ PASSWORD = "a long enough password"
 @pytest.fixture
 def broker() -> FakeBroker:
     return FakeBroker()
-
-
-@contextmanager
-def started(settings: Settings, clock: Clock, broker: FakeBroker) -> Iterator[Flask]:
-    """The product on a data folder, brought up to date as a start does, with this broker."""
-    app = create_app(settings, clock)
-    init_app(app)
-    cli.init_app(app)
-    upgrade(app)
-    app.extensions["stonks"] = replace(app.extensions["stonks"], brokers={"ibkr": broker})
-    with app.app_context():
-        yield app
-        db.session.remove()
-        db.engine.dispose()
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from stonks.brokers.contract import Broker
 from stonks.core.errors import InvalidInput, NotFound, SecretUnreadable, StonksError
 from stonks.db import db, transaction
 from stonks.ledger import archive
-from stonks.ledger.tables import KeptStatement, Portfolio
+from stonks.ledger.tables import Portfolio
 from stonks.services import services
 from stonks.sync import credentials, views
 from stonks.sync import runs as rows
@@ -34,12 +34,6 @@ class SaveOutcome:
     connection_id: int | None
     run_id: int | None  # a run that was started by saving
     disconnected: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ResealOutcome:
-    done: int
-    lost: int  # sealed under a key that is gone
 
 
 def view(portfolio_id: int) -> ConnectionView | None:
@@ -201,28 +195,6 @@ def list_all() -> list[ConnectionLine]:
     ]
 
 
-def reseal_all() -> ResealOutcome:
-    """Everything sealed, under the first key; afterwards the older keys can go."""
-    done = lost = 0
-    for table, column in (
-        (Connection, Connection.sealed_credentials),
-        (SyncRun, SyncRun.sealed_credentials),
-        (KeptStatement, KeptStatement.sealed),
-    ):
-        for row_id in list(db.session.scalars(select(table.id).where(column.is_not(None)))):
-            with transaction():
-                row = db.session.get(table, row_id, with_for_update=True)
-                sealed = getattr(row, column.key) if row is not None else None
-                if sealed is None:
-                    continue
-                try:
-                    setattr(row, column.key, services().vault.reseal(sealed))
-                    done += 1
-                except SecretUnreadable:
-                    lost += 1
-    return ResealOutcome(done, lost)
-
-
 def _broker(code: str) -> Broker:
     broker = services().brokers.get(code)
     if broker is None:
@@ -332,6 +304,6 @@ def _failures_by_hand(connection_id: int, now: datetime) -> int:
 
 
 __all__ = [
-    "MASK_PREFIX", "ConnectionLine", "ConnectionView", "ResealOutcome", "RunView", "SaveOutcome",
-    "disconnect", "history", "list_all", "reseal_all", "runs", "save", "start_test", "sync_now", "test_view", "view",
+    "MASK_PREFIX", "ConnectionLine", "ConnectionView", "RunView", "SaveOutcome",
+    "disconnect", "history", "list_all", "runs", "save", "start_test", "sync_now", "test_view", "view",
 ]  # fmt: skip
