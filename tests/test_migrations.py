@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
+import flask_migrate
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from flask import Flask
-from sqlalchemy import inspect
+from sqlalchemy import MetaData, inspect, select
 
 from stonks.config import Settings
 from stonks.db import Base, db
 from stonks.factory import create_app
+from stonks.ledger.tables import StatementReading
 from stonks.migrating import init_app, upgrade
 
 
@@ -40,4 +43,39 @@ def test_migrating_twice_changes_nothing(empty_app: Flask) -> None:
     upgrade(empty_app)
     with empty_app.app_context():
         assert set(inspect(db.engine).get_table_names()) == {*Base.metadata.tables, "alembic_version"}
+        db.engine.dispose()
+
+
+def test_statements_kept_before_can_be_read_again_as_their_connection_reads(empty_app: Flask) -> None:
+    now = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    with empty_app.app_context():
+        flask_migrate.upgrade(revision="0002")
+        tables = MetaData()
+        tables.reflect(db.engine)
+        user = {"email": "a@example.com", "password_hash": "x", "session_epoch": 0, "created_at": now}
+        mine = {"user_id": 1, "base_currency": "EUR", "created_at": now}
+        tied = {
+            "portfolio_id": 1, "broker": "paper", "public_fields": "{}", "credentials_version": 1, "state": "ACTIVE",
+            "state_since": now, "slot": 1, "tries": 0, "created_at": now, "only_currency": "USD", "day_first": True,
+        }  # fmt: skip
+        kept = {"sha1": b"1" * 20, "size": 1, "sealed": b"x", "kept_at": now}
+        with db.engine.begin() as connection:
+            for table, rows in (
+                ("users", [user]),
+                ("portfolios", [{**mine, "name": "Connected"}, {**mine, "name": "By hand"}]),
+                ("connections", [tied]),
+                ("kept_statements", [
+                    {**kept, "portfolio_id": 1, "origin": "test", "imported_at": now},
+                    {**kept, "portfolio_id": 1, "origin": "test", "imported_at": None},
+                    {**kept, "portfolio_id": 2, "origin": "upload", "imported_at": now},
+                ]),
+            ):  # fmt: skip
+                connection.execute(tables.tables[table].insert(), rows)
+        flask_migrate.upgrade()
+        readings = db.session.scalars(select(StatementReading).order_by(StatementReading.id)).all()
+        assert [
+            (one.portfolio_id, one.statement_id, one.broker, one.origin, one.only_currency, one.day_first, one.read_at)
+            for one in readings
+        ] == [(1, 1, "paper", "sync", "USD", True, now), (2, 3, "ibkr", "upload", None, None, now)]
+        db.session.remove()
         db.engine.dispose()
