@@ -10,14 +10,13 @@ from __future__ import annotations
 from redis import Redis
 from rq import Queue
 from rq.exceptions import DuplicateJobError, NoSuchJobError
-from rq.job import Job, JobStatus
+from rq.job import Job
 from rq.serializers import JSONSerializer
 
 QUEUE_NAME = "sync"
 STEP_SECONDS = 600  # the longest a task may take
 # A failed job's id blocks a unique one for as long as the failure is kept.
 _KEEP_FAILURE_SECONDS = 60
-_WILL_RUN = (JobStatus.QUEUED, JobStatus.STARTED)
 
 
 class JobQueue:
@@ -25,16 +24,18 @@ class JobQueue:
         self._queue = Queue(QUEUE_NAME, connection=redis, serializer=JSONSerializer)
 
     def enqueue(self, task: str, *args: int, job_id: str) -> bool:
-        """Wake a worker for `task(*args)`; False when a job of this id waits or runs already.
+        """Wake a worker for `task(*args)`; False when a job of this id waits in the queue already.
 
+        One that a worker has taken is called again: nobody would ask if its step had been begun, so that worker may be
+        dead, and whoever comes second does nothing.
         Raises redis.RedisError when Redis is away.
         """
         try:
             self._push(task, args, job_id)
         except DuplicateJobError:
-            if self._will_run(job_id):
+            if self._waits(job_id):
                 return False
-            # Left behind by a worker that died with it: its id stands in the way.
+            # Its id stands in the way.
             self._forget(job_id)
             try:
                 self._push(task, args, job_id)
@@ -53,11 +54,12 @@ class JobQueue:
             failure_ttl=_KEEP_FAILURE_SECONDS,
         )
 
-    def _will_run(self, job_id: str) -> bool:
-        job = self._find(job_id)
-        return job is not None and job.get_status() in _WILL_RUN
+    def _waits(self, job_id: str) -> bool:
+        """Its status alone does not tell: a worker killed just after taking it leaves it QUEUED in no queue."""
+        return self._queue.connection.lpos(self._queue.key, job_id) is not None
 
     def _forget(self, job_id: str) -> None:
+        self._queue.intermediate_queue.remove(job_id)
         job = self._find(job_id)
         if job is not None:
             job.delete()
