@@ -19,7 +19,7 @@ from rq import Queue, SimpleWorker
 from rq.serializers import JSONSerializer
 from sqlalchemy.exc import SQLAlchemyError
 
-from stonks import logs, process
+from stonks import logs, presence, process
 from stonks.config import settings_or_exit
 from stonks.db import db
 from stonks.factory import create_app
@@ -51,6 +51,8 @@ def main(arguments: list[str]) -> None:
 def work(app: Flask) -> None:
     """Until told to stop: the job under way is finished first, a second request ends it at once."""
     with app.app_context():
+        presence.enter(services().settings.workers_folder)
+        _take_up_what_the_dead_left()
         process.keep_beating(services().redis, "worker")
         # A connection of its own: waiting for a job outlasts redis-py's ordinary patience of five seconds, and RQ can
         # raise that only for connections that are not open yet.
@@ -68,6 +70,16 @@ def work(app: Flask) -> None:
             worker.work(logging_level="WARNING", max_jobs=_MOST_JOBS)
         except RedisError as error:  # its supervisor starts it again, with growing pauses
             sys.exit(f"Redis is away ({type(error).__name__}); this worker ends.")
+
+
+def _take_up_what_the_dead_left() -> None:
+    """The scheduler does it too, but may be on another machine."""
+    try:
+        schedule.free_held_by_dead(services().clock())
+    except SQLAlchemyError as error:
+        log.warning("database is away (%s): what a dead worker held is found later", type(error).__name__)
+    finally:
+        db.session.remove()
 
 
 def keep_schedule(app: Flask) -> None:
@@ -91,6 +103,7 @@ def keep_schedule(app: Flask) -> None:
                     schedule.tick(now)
                     next_tick = time.monotonic() + services().settings.tick.total_seconds()
                 else:
+                    schedule.free_held_by_dead(now)
                     schedule.wake_due(looked_until, now)
                 looked_until, pause = now, _LOOK_SECONDS
         except (RedisError, SQLAlchemyError) as error:

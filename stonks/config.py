@@ -56,6 +56,11 @@ class Settings:
         return self.data / "run"
 
     @property
+    def workers_folder(self) -> Path:
+        """Where each worker of this machine keeps a lock that tells whether it lives (stonks/presence.py)."""
+        return self.run_folder / "workers"
+
+    @property
     def redis_socket(self) -> Path:
         socket = self.run_folder / "redis.sock"
         if len(os.fsencode(socket)) < _LONGEST_SOCKET_PATH:

@@ -2,7 +2,7 @@
 
 Claim the row by compare-and-set and count the attempt; call, outside any transaction; decide (states.py); write all
 that follows, the import included, in one transaction that first checks that nothing changed meanwhile. A worker that
-dies anywhere in between leaves a lease that runs out, and the tick makes the step due again.
+dies anywhere in between leaves a lease; once its death is proven or the lease is over, the step is due again.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from redis import RedisError
 
+from stonks import presence
 from stonks.brokers.contract import Broker, Pending, Ready, Ticket, Window
 from stonks.brokers.errors import BrokerError, FailureKind
 from stonks.core.errors import NotFound, SecretUnreadable, StatementUnreadable
@@ -180,6 +181,7 @@ def _claim(this: _Step, now: datetime) -> bool:
         run.step = this.claimed
         run.attempts += 1
         run.lease_until = now + LEASE
+        run.held_by = presence.name()
     return True
 
 

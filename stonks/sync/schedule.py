@@ -8,9 +8,10 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.exc import IntegrityError
 
+from stonks import presence
 from stonks.db import db, transaction
 from stonks.ledger import archive
 from stonks.services import services
@@ -29,7 +30,8 @@ PRUNE_EVERY = timedelta(hours=1)
 def tick(now: datetime) -> int:
     """Everything that is due by now; returns how many runs were started or woken. Raises RedisError and database errors."""
     started = _start_due(now)
-    _free_expired(now)
+    _free(SyncRun.lease_until <= now, now)
+    free_held_by_dead(now)
     woken = wake_due(None, now)
     if services().redis.set("stonks:pruned", 1, nx=True, ex=PRUNE_EVERY):
         prune(now)
@@ -46,6 +48,14 @@ def wake_due(since: datetime | None, now: datetime) -> int:
     rows = db.session.execute(due.order_by(SyncRun.due_at).limit(AT_ONCE)).all()
     db.session.rollback()
     return sum(runs.wake(run_id, step) for run_id, step in rows)
+
+
+def free_held_by_dead(now: datetime) -> None:
+    """What workers of this machine held that are gone becomes due again, without waiting for their leases.
+
+    Looks at a few files; touches the database only when somebody died.
+    """
+    presence.bury(services().settings.workers_folder, lambda name: _free(SyncRun.held_by == name, now))
 
 
 def prune(now: datetime) -> None:
@@ -99,15 +109,15 @@ def _started(connection_id: int, now: datetime) -> SyncRun | None:
     return runs.start(row, "schedule", now)
 
 
-def _free_expired(now: datetime) -> None:
+def _free(whose: ColumnElement[bool], now: datetime) -> None:
     """Steps whose worker is gone become due again; the attempt stays counted."""
-    query = select(SyncRun.id).where(SyncRun.state.in_(LIVE), SyncRun.lease_until <= now).limit(AT_ONCE)
-    expired = db.session.scalars(query).all()
+    query = select(SyncRun.id, SyncRun.step).where(SyncRun.state.in_(LIVE), SyncRun.lease_until.is_not(None), whose)
+    found = db.session.execute(query.limit(AT_ONCE)).all()
     db.session.rollback()
-    for run_id in expired:
+    for run_id, step in found:
         with transaction():
             run = runs.locked_run(run_id)
-            if run is None or run.state not in LIVE or run.lease_until is None or run.lease_until > now:
+            if run is None or run.step != step:  # it went on meanwhile, or somebody else was as quick
                 continue
             run.step += 1
             run.lease_until = None

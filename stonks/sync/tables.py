@@ -84,6 +84,7 @@ class SyncRun(Base):
     queued_at: Mapped[datetime] = mapped_column(UtcDateTime)
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when the next step may run; None when finished
     lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)  # a step is under way until then
+    held_by: Mapped[str | None] = mapped_column(String(32))  # presence.name() of the worker that took the lease
     ticket_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     called_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the last call to the broker
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -17,14 +17,18 @@ from sqlalchemy import func, select
 from stonks.accounts.tables import User
 from stonks.brokers.contract import CredentialField, Credentials, Guide, Pending, Ready, Ticket, Window
 from stonks.brokers.errors import BrokerError, FailureKind
+from stonks.config import Settings
 from stonks.core.errors import StatementUnreadable
 from stonks.core.records import Period, Record, RowProblem, Side, StatementSummary, Trade
 from stonks.db import db, transaction
+from stonks.factory import create_app, utc_now
 from stonks.ledger.tables import Entry, Portfolio
+from stonks.practice.server import PracticeBroker
 from stonks.services import Services
 from stonks.sync import connecting, runner
 from stonks.sync.tables import Connection, SyncRun
 from tests.conftest import Clock
+from tests.sync import engine
 
 TOKEN = "555566667777888899990000"
 QUERY = "1234567"
@@ -207,3 +211,25 @@ def make_desk(app: Flask, clock: Clock, broker: FakeBroker) -> Desk:
 @pytest.fixture
 def desk(app: Flask, clock: Clock, broker: FakeBroker) -> Desk:
     return make_desk(app, clock, broker)
+
+
+@pytest.fixture
+def practice() -> Iterator[PracticeBroker]:
+    with PracticeBroker(looks=1) as broker:
+        broker.add_query(engine.TOKEN, engine.FIELDS["query_id"], engine.BODY)
+        yield broker
+
+
+@pytest.fixture
+def here(settings: Settings, practice: PracticeBroker) -> Iterator[Flask]:
+    """The data that real processes (engine.py) work on, with one portfolio; nothing is connected yet."""
+    app = create_app(replace(settings, flex_url=practice.url))
+    with app.app_context():
+        db.create_all()
+        with transaction():
+            db.session.add(User(id=1, email="a@example.com", password_hash="x", session_epoch=0, created_at=utc_now()))
+            db.session.flush()
+            db.session.add(Portfolio(id=1, user_id=1, name="P", base_currency="EUR", created_at=utc_now()))
+        yield app
+        db.session.remove()
+        db.engine.dispose()

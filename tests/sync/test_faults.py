@@ -4,132 +4,43 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
-from dataclasses import replace
-from typing import Any
+from pathlib import Path
 
 import pytest
-from flask import Flask
 from redis import Redis
-from sqlalchemy import func, select
+from sqlalchemy import select
 
-from stonks.accounts.tables import User
-from stonks.config import Settings
 from stonks.db import db, transaction
-from stonks.factory import create_app, utc_now
-from stonks.ledger.tables import Entry, Portfolio
+from stonks.factory import utc_now
 from stonks.practice.answers import Answer
 from stonks.practice.server import PracticeBroker
 from stonks.services import services
 from stonks.sync import connecting
 from stonks.sync.tables import Connection, SyncRun
-from tests.statements import buy, dividend, statement
-from tests.sync.processes import Running, running
-
-TOKEN = "424242424242424242424242"
-FIELDS = {"query_id": "1234567", "token": TOKEN}
-BODY = statement([buy(1), buy(2, "20251104")], [dividend(3)])
-
-
-@pytest.fixture
-def practice() -> Iterator[PracticeBroker]:
-    with PracticeBroker(looks=1) as broker:
-        broker.add_query(TOKEN, FIELDS["query_id"], BODY)
-        yield broker
-
-
-@pytest.fixture
-def here(settings: Settings, practice: PracticeBroker) -> Iterator[Flask]:
-    app = create_app(replace(settings, flex_url=practice.url))
-    with app.app_context():
-        db.create_all()
-        with transaction():
-            db.session.add(User(id=1, email="a@example.com", password_hash="x", session_epoch=0, created_at=utc_now()))
-            db.session.flush()
-            db.session.add(Portfolio(id=1, user_id=1, name="P", base_currency="EUR", created_at=utc_now()))
-        yield app
-        db.session.remove()
-        db.engine.dispose()
-
-
-def a_process(name: str, *arguments: str, dies_in_mid_import: bool = False) -> AbstractContextManager[Running]:
-    """A process of the product on this test's data, told to write its log under `name`."""
-    settings = services().settings
-    environment = {
-        "STONKS_DATA": str(settings.data),
-        "REDIS_URL": settings.effective_redis_url,
-        "STONKS_FLEX_URL": settings.flex_url,
-        "STONKS_POLL_SECONDS": "0",
-        "STONKS_TICK_SECONDS": "1",
-        "STONKS_LOG": "json",
-    }
-    log = settings.data / f"{name}.log"
-    return running(environment, log, *arguments, dies_in_mid_import=dies_in_mid_import)
-
-
-def a_worker(name: str = "worker", **more: bool) -> AbstractContextManager[Running]:
-    return a_process(name, **more)
-
-
-def a_scheduler(name: str = "scheduler") -> AbstractContextManager[Running]:
-    return a_process(name, "--schedule")
-
-
-def save(**more: Any) -> int:
-    told = {"only_currency": None, "token_expires_on": None, "day_first": None, **more}
-    outcome = connecting.save(1, "ibkr", FIELDS, now=utc_now(), **told)
-    assert outcome.run_id is not None
-    return outcome.run_id
-
-
-def wait_until(what: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds  # a busy machine takes long to start a process
-    while not what():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
-
-
-def fresh_run(run_id: int) -> SyncRun:
-    db.session.rollback()
-    run = db.session.get(SyncRun, run_id, populate_existing=True)
-    assert run is not None
-    return run
-
-
-def ended(run_id: int) -> bool:
-    return fresh_run(run_id).finished_at is not None
-
-
-def entries() -> int:
-    db.session.rollback()
-    return db.session.scalar(select(func.count()).select_from(Entry)) or 0
-
-
-def end_lease(run_id: int) -> None:
-    """What the passing of time does to a dead worker's lease."""
-    with transaction():
-        run = db.session.get(SyncRun, run_id)
-        assert run is not None
-        assert run.lease_until is not None
-        run.lease_until = utc_now()
-
-
-def requests_of(practice: PracticeBroker) -> int:
-    return sum(call.step == "SendRequest" for call in practice.calls)
+from tests.sync.engine import (
+    BODY,
+    TOKEN,
+    a_scheduler,
+    a_worker,
+    end_lease,
+    ended,
+    entries,
+    fresh_run,
+    requests_of,
+    save,
+    wait_until,
+)
 
 
 @pytest.mark.usefixtures("here")
-def test_a_worker_killed_while_it_calls_is_replaced_without_a_second_request(practice: PracticeBroker) -> None:
+def test_a_worker_killed_while_it_calls_is_replaced_at_once_without_a_second_request(practice: PracticeBroker) -> None:
     practice.script("GetStatement", [Answer(b"", delay=30)])
     run_id = save()
     with a_scheduler():
         with a_worker() as worker:
             wait_until(lambda: any(call.step == "GetStatement" for call in practice.calls))
             worker.kill()
-        assert fresh_run(run_id).attempts == 1
-        end_lease(run_id)
-        with a_worker():
+        with a_worker("other"):
             wait_until(lambda: ended(run_id))
     assert (fresh_run(run_id).state, entries(), requests_of(practice)) == ("SUCCEEDED", 3, 1)
 
@@ -141,8 +52,56 @@ def test_a_worker_killed_in_mid_import_leaves_nothing_half_done(practice: Practi
         with a_worker(dies_in_mid_import=True) as worker:
             assert worker.wait() == -signal.SIGKILL
         assert (entries(), fresh_run(run_id).state) == (0, "AWAITING_STATEMENT")
+        with a_worker("other"):
+            wait_until(lambda: ended(run_id))
+    assert (fresh_run(run_id).state, entries(), requests_of(practice)) == ("SUCCEEDED", 3, 1)
+
+
+@pytest.mark.usefixtures("here")
+def test_a_worker_started_again_on_a_machine_without_scheduler_gives_back_what_it_held(
+    practice: PracticeBroker,
+) -> None:
+    practice.script("SendRequest", [Answer(b"", delay=30)])
+    run_id = save()
+    with a_worker() as worker:
+        wait_until(lambda: bool(practice.calls))
+        worker.kill()
+    assert fresh_run(run_id).lease_until is not None
+    with a_worker("again"):
+        wait_until(lambda: fresh_run(run_id).lease_until is None)
+
+
+@pytest.mark.usefixtures("here")
+def test_a_slow_worker_is_not_taken_for_a_dead_one(practice: PracticeBroker) -> None:
+    practice.script("SendRequest", [Answer(b"", delay=2)])
+    run_id = save()
+    with a_scheduler(), a_worker(), a_worker("other"):
+        wait_until(lambda: bool(practice.calls))
+        time.sleep(1.6)  # one look of the scheduler at everything, and three small ones
+        run = fresh_run(run_id)
+        assert (run.step, run.attempts, len(practice.calls)) == (1, 1, 1)
+
+
+@pytest.mark.usefixtures("here")
+def test_what_a_dead_worker_of_another_machine_held_waits_for_its_lease(
+    practice: PracticeBroker, tmp_path: Path
+) -> None:
+    """Nobody here can know that it is dead and not slow."""
+    settings = services().settings
+    elsewhere = {
+        "STONKS_DATA": str(tmp_path / "elsewhere"),
+        "DATABASE_URL": settings.database_url,
+        "STONKS_TOKEN_KEYS": ",".join(settings.token_keys),
+    }
+    practice.script("GetStatement", [Answer(b"", delay=30)])
+    run_id = save()
+    with a_scheduler(), a_worker(**elsewhere) as worker:
+        wait_until(lambda: any(call.step == "GetStatement" for call in practice.calls))
+        worker.kill()
+        time.sleep(1.6)
+        assert fresh_run(run_id).lease_until is not None
         end_lease(run_id)
-        with a_worker():
+        with a_worker("other"):
             wait_until(lambda: ended(run_id))
     assert (fresh_run(run_id).state, entries(), requests_of(practice)) == ("SUCCEEDED", 3, 1)
 
