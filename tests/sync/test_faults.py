@@ -10,6 +10,7 @@ import pytest
 from redis import Redis
 from sqlalchemy import select
 
+from stonks import process
 from stonks.db import db, transaction
 from stonks.factory import utc_now
 from stonks.practice.answers import Answer
@@ -73,11 +74,14 @@ def test_a_worker_started_again_on_a_machine_without_scheduler_gives_back_what_i
 
 @pytest.mark.usefixtures("here")
 def test_a_slow_worker_is_not_taken_for_a_dead_one(practice: PracticeBroker) -> None:
-    practice.script("SendRequest", [Answer(b"", delay=2)])
-    run_id = save()
-    with a_scheduler(), a_worker(), a_worker("other"):
+    practice.script("SendRequest", [Answer(b"", delay=4)])
+    with a_worker(), a_worker("other"):
+        run_id = save()
         wait_until(lambda: bool(practice.calls))
-        time.sleep(1.6)  # one look of the scheduler at everything, and three small ones
+        with a_scheduler() as scheduler:
+            wait_until(lambda: process.alive(services().redis, "scheduler") > 0)
+            time.sleep(0.6)  # a look at everything, and a small one
+            assert scheduler.end(signal.SIGTERM) == 0
         run = fresh_run(run_id)
         assert (run.step, run.attempts, len(practice.calls)) == (1, 1, 1)
 
