@@ -43,6 +43,9 @@ class Settings:
     first_wait: timedelta  # before the first look for a statement
     tick: timedelta  # of the scheduler
     sync_every: timedelta | None  # replaces the daily window
+    page_patience: (
+        timedelta  # with a database that somebody else writes to, before a page says that nothing was changed
+    )
     max_upload_bytes: int
     keep_statements: timedelta  # zero: none beyond what a first import needs
     keep_runs: timedelta  # in the history
@@ -97,6 +100,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         first_wait=timedelta(seconds=_whole(env, "STONKS_POLL_SECONDS", 10, 0, 600)),
         tick=timedelta(seconds=_whole(env, "STONKS_TICK_SECONDS", 15, 1, 3600)),
         sync_every=_sync_every(env),
+        page_patience=timedelta(seconds=_whole(env, "STONKS_BUSY_SECONDS", 5, 0, 60)),
         max_upload_bytes=_whole(env, "STONKS_MAX_UPLOAD_MB", 50, 1, 1024) * 1024 * 1024,
         keep_statements=timedelta(days=_whole(env, "STONKS_KEEP_STATEMENTS_DAYS", 35, 0, 3650)),
         keep_runs=timedelta(days=_whole(env, "STONKS_KEEP_RUNS_DAYS", 90, 1, 3650)),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -110,24 +110,34 @@ def insert_ignoring(table: type[Base]) -> Any:
     return make(table).on_conflict_do_nothing()
 
 
-def init_app(app: Flask) -> None:
+def init_app(app: Flask, patience: timedelta) -> None:
+    """`patience`: how long a write waits for somebody else's to end before it is given up (OperationalError)."""
     db.init_app(app)
     with app.app_context():
         engine = db.engine
+    milliseconds = int(patience / timedelta(milliseconds=1))
     if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "connect", lambda connection, _record: _prepare_sqlite(connection, milliseconds))
         event.listen(engine, "begin", _begin_sqlite)
+    else:
+        event.listen(engine, "connect", lambda connection, _record: _prepare_postgres(connection, milliseconds))
 
 
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
+def _prepare_sqlite(connection: Any, patience: int) -> None:
     # The driver's own transaction control would start writes late (deferred) and commit around DDL; we say BEGIN.
     connection.isolation_level = None
     cursor = connection.cursor()
-    cursor.execute("PRAGMA busy_timeout = 30000")
+    cursor.execute(f"PRAGMA busy_timeout = {patience}")
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = NORMAL")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
+
+
+def _prepare_postgres(connection: Any, patience: int) -> None:
+    connection.autocommit = True  # set inside a transaction, it would end with that
+    connection.execute(f"SET lock_timeout = {patience}")
+    connection.autocommit = False
 
 
 def _begin_sqlite(connection: Connection) -> None:

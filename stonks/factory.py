@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from flask import Flask
 from redis import Redis
@@ -18,6 +18,9 @@ from stonks.ledger import tables as _ledger_tables  # noqa: F401
 from stonks.queue import JobQueue
 from stonks.services import Services
 from stonks.sync import tables as _sync_tables  # noqa: F401
+
+# For another's write: nobody watches a worker, and what it has fetched is not to be fetched again.
+_WORKER_PATIENCE = timedelta(seconds=30)
 
 
 def utc_now() -> datetime:
@@ -48,7 +51,7 @@ def create_app(
         brokers=brokers(settings),
         clock=clock,
     )
-    database.init_app(app)
+    database.init_app(app, settings.page_patience if pages else _WORKER_PATIENCE)
     logs.init_app(app)
     if pages:
         from stonks import web

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from flask import Flask, Response, current_app
+from flask import Flask, Response, current_app, g
+from flask_login import AnonymousUserMixin
 from flask_wtf import FlaskForm
 from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
 from stonks.core.errors import InvalidInput, NotFound, SecretUnreadable, StonksError
 from stonks.web import htmx
+
+log = logging.getLogger(__name__)
 
 # status: (what happened, what to do)
 WORDS = {
@@ -26,9 +31,24 @@ WORDS = {
         "Something went wrong here",
         "It is our mistake, not yours, and it has been logged. Your transactions are untouched. Try again in a moment.",
     ),
+    503: ("The database does not answer", "Nothing was changed. Try again in a moment. The log tells more."),
 }
 STALE_FORM = (
     "You signed out meanwhile, or it was sent from elsewhere. Nothing was changed. Reload the page and try again."
+)
+
+
+_DATABASE = (  # words of SQLite's or PostgreSQL's message, what happened, what to do
+    (
+        ("locked", "lock timeout"),
+        "The database is busy",
+        "Something large is being written. Nothing was changed. Try again in a moment.",
+    ),
+    (
+        ("is full", "no space left"),
+        "The disk is full",
+        "Nothing was changed. Make room on the disk that holds the database, then try again.",
+    ),
 )
 
 
@@ -50,6 +70,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(CSRFError, _stale_form)
     app.register_error_handler(NotFound, _not_found)
     app.register_error_handler(StonksError, _refused)
+    app.register_error_handler(OperationalError, _database_failed)
 
 
 def _http(error: HTTPException) -> Response:
@@ -82,6 +103,18 @@ def _refused(error: StonksError) -> Response:
             422, "The saved token can’t be opened", "Its key was lost or changed. Paste the token again in Settings."
         )
     return _answer(422, WORDS[422][0], str(error) or WORDS[422][1])
+
+
+def _database_failed(error: OperationalError) -> Response:
+    """A write that was given up has been rolled back whole (db.transaction), so nothing was changed."""
+    said = str(error.orig)
+    log.error("the database failed: %s", said)  # without the statement, whose values are nobody's business
+    if "_login_user" not in g:  # who asks cannot be looked up now, not even for the page's head
+        g._login_user = AnonymousUserMixin()
+    known = ((title, remedy) for words, title, remedy in _DATABASE if any(word in said.lower() for word in words))
+    response = _answer(503, *next(known, WORDS[503]))
+    response.headers["Retry-After"] = "10"
+    return response
 
 
 def _answer(status: int, title: str, remedy: str) -> Response:
