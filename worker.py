@@ -16,6 +16,7 @@ from types import FrameType
 from flask import Flask
 from redis import Redis, RedisError
 from rq import Queue, SimpleWorker
+from rq.job import Job
 from rq.serializers import JSONSerializer
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -31,6 +32,7 @@ log = logging.getLogger("stonks.worker")
 
 _LOOK_SECONDS = 0.5  # between two looks for steps that have become due
 _LONGEST_PAUSE = 15.0  # between two tries while database or Redis are away
+_REDIS_PAUSE = 4.0  # the longest of a worker between two looks for Redis
 _IDLE_SECONDS = 60  # RQ's longest wait for a job
 _MOST_JOBS = 2_000  # then a new process: memory that fragments over weeks is given back
 
@@ -54,22 +56,60 @@ def work(app: Flask) -> None:
         presence.enter(services().settings.workers_folder)
         _take_up_what_the_dead_left()
         process.keep_beating(services().redis, "worker")
-        # A connection of its own: waiting for a job outlasts redis-py's ordinary patience of five seconds, and RQ can
-        # raise that only for connections that are not open yet.
-        redis = Redis.from_url(services().settings.effective_redis_url, socket_timeout=_IDLE_SECONDS + 30)
-        try:
-            worker = SimpleWorker(
-                [Queue(QUEUE_NAME, connection=redis, serializer=JSONSerializer)],
-                connection=redis,
-                serializer=JSONSerializer,
-                worker_ttl=_IDLE_SECONDS,
-                maintenance_interval=30,
-                job_monitoring_interval=5,
-                log_job_description=False,
-            )
-            worker.work(logging_level="WARNING", max_jobs=_MOST_JOBS)
-        except RedisError as error:  # its supervisor starts it again, with growing pauses
-            sys.exit(f"Redis is away ({type(error).__name__}); this worker ends.")
+        pause, began = _LOOK_SECONDS, time.monotonic()
+        while not _worked_to_its_end():
+            signal.signal(signal.SIGTERM, _leave)  # RQ's own would ask Redis first
+            signal.signal(signal.SIGINT, _leave)
+            pause = _LOOK_SECONDS if time.monotonic() - began > _LONGEST_PAUSE else min(pause * 2, _REDIS_PAUSE)
+            log.warning("Redis is away, this worker looks again in %.0f s", pause)
+            time.sleep(pause)
+            began = time.monotonic()
+
+
+class _Worker(SimpleWorker):
+    """Tells why its work ended: RQ's own returns alike when it was told to stop and when Redis went away."""
+
+    max_connection_wait_time = _REDIS_PAUSE
+    at_its_end = False
+    _begun = 0
+
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        self.at_its_end = True
+        super().request_stop(signum, frame)
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        self._begun += 1
+        self.at_its_end = self.at_its_end or self._begun >= _MOST_JOBS
+        super().execute_job(job, queue)
+
+
+def _worked_to_its_end() -> bool:
+    """False when Redis went away: what was under way is in the database, and the queue's notes on it are not needed."""
+    # A connection of its own: waiting for a job outlasts redis-py's ordinary patience of five seconds, and RQ can
+    # raise that only for connections that are not open yet.
+    redis = Redis.from_url(services().settings.effective_redis_url, socket_timeout=_IDLE_SECONDS + 30)
+    worker = None
+    try:
+        worker = _Worker(
+            [Queue(QUEUE_NAME, connection=redis, serializer=JSONSerializer)],
+            connection=redis,
+            serializer=JSONSerializer,
+            worker_ttl=_IDLE_SECONDS,
+            maintenance_interval=30,
+            job_monitoring_interval=5,
+            log_job_description=False,
+        )
+        worker.work(logging_level="WARNING", max_jobs=_MOST_JOBS)
+    except RedisError as error:
+        log.warning("Redis is away (%s)", type(error).__name__)
+    finally:
+        if worker is not None and worker.pubsub_thread:  # left behind when it could not say good-bye
+            worker.pubsub_thread.stop()
+    return worker is not None and worker.at_its_end
+
+
+def _leave(_signal: int, _frame: FrameType | None) -> None:
+    raise SystemExit(0)
 
 
 def _take_up_what_the_dead_left() -> None:

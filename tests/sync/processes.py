@@ -1,4 +1,4 @@
-"""Workers and schedulers as processes of their own, forked from one that has loaded the product: started in no time."""
+"""Workers, schedulers and the web as processes of their own, forked from one that has loaded the product: started in no time."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import worker
+from stonks import serve
 from stonks.ledger import archive
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["worker", "tests.sync.processes"])
+_context.set_forkserver_preload(["worker", "stonks.web", "tests.sync.processes"])
 
 
 @dataclass
@@ -41,7 +42,7 @@ class Running:
 def running(
     environment: dict[str, str], log: Path, *arguments: str, dies_in_mid_import: bool = False
 ) -> Iterator[Running]:
-    """`worker.py` with these arguments; killed at the end if it still runs."""
+    """`worker.py` with these arguments, or with "web" the web; killed at the end if it still runs."""
     process = _context.Process(target=_main, args=(environment, str(log), list(arguments), dies_in_mid_import))
     process.start()
     try:
@@ -58,7 +59,10 @@ def _main(environment: dict[str, str], log: str, arguments: list[str], dies_in_m
     os.dup2(descriptor, sys.__stderr__.fileno() if sys.__stderr__ else 2)
     if dies_in_mid_import:
         archive.mark_imported = _die
-    worker.main(arguments)
+    if arguments == ["web"]:
+        serve.main(None)
+    else:
+        worker.main(arguments)
 
 
 def _die(*_: object) -> None:
