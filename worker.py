@@ -31,8 +31,7 @@ from stonks.sync import schedule
 log = logging.getLogger("stonks.worker")
 
 _LOOK_SECONDS = 0.5  # between two looks for steps that have become due
-_LONGEST_PAUSE = 15.0  # between two tries while database or Redis are away
-_REDIS_PAUSE = 4.0  # the longest of a worker between two looks for Redis
+_LONGEST_PAUSE = 4.0  # between two tries while database or Redis are away
 _IDLE_SECONDS = 60  # RQ's longest wait for a job
 _MOST_JOBS = 2_000  # then a new process: memory that fragments over weeks is given back
 
@@ -60,8 +59,9 @@ def work(app: Flask) -> None:
         while not _worked_to_its_end():
             signal.signal(signal.SIGTERM, _leave)  # RQ's own would ask Redis first
             signal.signal(signal.SIGINT, _leave)
-            pause = _LOOK_SECONDS if time.monotonic() - began > _LONGEST_PAUSE else min(pause * 2, _REDIS_PAUSE)
-            log.warning("Redis is away, this worker looks again in %.0f s", pause)
+            lasted = time.monotonic() - began > 2 * _LONGEST_PAUSE
+            pause = _LOOK_SECONDS if lasted else min(pause * 2, _LONGEST_PAUSE)
+            log.warning("Redis is away, this worker looks again in %.1f s", pause)
             time.sleep(pause)
             began = time.monotonic()
 
@@ -69,7 +69,7 @@ def work(app: Flask) -> None:
 class _Worker(SimpleWorker):
     """Tells why its work ended: RQ's own returns alike when it was told to stop and when Redis went away."""
 
-    max_connection_wait_time = _REDIS_PAUSE
+    max_connection_wait_time = _LONGEST_PAUSE
     at_its_end = False
     _begun = 0
 

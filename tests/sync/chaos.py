@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.cookiejar
+import json
 import random
 import re
 import subprocess
@@ -110,6 +111,14 @@ class Person:
         except OSError:  # refused, or killed in mid-answer: it may have begun or not
             return False
         return True
+
+    def healthy(self) -> tuple[int, str]:
+        """The health page's status and what it says of Redis."""
+        try:
+            with self._open(self.address + "/healthz", timeout=10) as answer:
+                return answer.status, json.loads(answer.read())["redis"]
+        except urllib.error.HTTPError as unwell:
+            return unwell.code, json.loads(unwell.read())["redis"]
 
     def _get(self, page: str) -> str:
         with self._open(self.address + page, timeout=10) as answer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -224,12 +225,18 @@ def practice() -> Iterator[PracticeBroker]:
 def here(settings: Settings, practice: PracticeBroker) -> Iterator[Flask]:
     """The data that real processes (engine.py) work on, with one portfolio; nothing is connected yet."""
     app = create_app(replace(settings, flex_url=practice.url))
+    with with_one_portfolio(app):
+        yield app
+
+
+@contextmanager
+def with_one_portfolio(app: Flask) -> Iterator[None]:
     with app.app_context():
         db.create_all()
         with transaction():
             db.session.add(User(id=1, email="a@example.com", password_hash="x", session_epoch=0, created_at=utc_now()))
             db.session.flush()
             db.session.add(Portfolio(id=1, user_id=1, name="P", base_currency="EUR", created_at=utc_now()))
-        yield app
+        yield
         db.session.remove()
         db.engine.dispose()

@@ -17,6 +17,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -196,7 +197,7 @@ def check_runs(round_: Round, portfolio_id: int) -> None:
     """One after the other, and no more requests than they counted."""
     of_it = select(SyncRun).where(SyncRun.portfolio_id == portfolio_id).order_by(SyncRun.id)
     runs = list(db.session.scalars(of_it))
-    for earlier, later in zip(runs, runs[1:], strict=False):
+    for earlier, later in pairwise(runs):
         assert earlier.finished_at is not None
         assert earlier.finished_at <= later.queued_at
     calls = [call for call in round_.broker.calls if call.token == token_of(portfolio_id)]
