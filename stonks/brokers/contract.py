@@ -57,6 +57,8 @@ class Guide:
     how_it_works: tuple[str, ...] = ()  # paragraphs
     details: tuple[str, ...] = ()  # the important details
     questions: tuple[Question, ...] = ()
+    file_for_days: str = ""  # how to download a statement of days that a request does not reach, for uploading it
+    telling_period: str = ""  # how to have statements tell which days they cover
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,4 +135,8 @@ class Broker(Protocol):
 
     def last_business_day(self, now: datetime) -> date:
         """The last day whose books should be closed at `now` (UTC): what an up-to-date statement holds."""
+        ...
+
+    def is_business_day(self, day: date) -> bool:
+        """Whether a statement could hold anything of `day`: not on a weekend or a holiday."""
         ...

@@ -203,3 +203,18 @@ class ReportedRate(Base):
     from_currency: Mapped[str] = mapped_column(String(12))
     to_currency: Mapped[str] = mapped_column(String(12))
     rate: Mapped[Decimal] = mapped_column(ExactDecimal)
+
+
+class CoveredSpan(Base):
+    """Days that statements of one source cover, see portfolio/coverage.py. Statements that touch become one row."""
+
+    __tablename__ = "covered_spans"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    portfolio_id: Mapped[int] = mapped_column(ForeignKey("portfolios.id", ondelete="CASCADE"), index=True)
+    source: Mapped[str] = mapped_column(String(120))  # "upload", else which query at which broker
+    account: Mapped[str | None] = mapped_column(String(64))
+    currency: Mapped[str | None] = mapped_column(String(12))  # the only one that was let in; None = all
+    proof: Mapped[str] = mapped_column(String(10))  # coverage.Proof
+    first: Mapped[date]
+    last: Mapped[date]

@@ -68,7 +68,9 @@ class SyncRun(Base):
     # None: a test or an upload
     connection_id: Mapped[int | None] = mapped_column(ForeignKey("connections.id", ondelete="CASCADE"))
     broker: Mapped[str] = mapped_column(String(20))
-    reason: Mapped[str] = mapped_column(String(10))  # first, schedule, manual, test, upload
+    reason: Mapped[str] = mapped_column(String(10))  # first, schedule, manual, window, test, upload
+    window_first: Mapped[date | None]  # a window: the days asked for, instead of the last 365
+    window_last: Mapped[date | None]
     state: Mapped[str] = mapped_column(String(20))  # states.RunState
     step: Mapped[int] = mapped_column(default=0)  # compare-and-set token: raised by every claim and transition
     attempts: Mapped[int] = mapped_column(default=0)  # steps begun without an answer since the last transition

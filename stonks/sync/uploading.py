@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from stonks.core.errors import StatementUnreadable
 from stonks.db import db, transaction
-from stonks.ledger import archive, importing, repeats
+from stonks.ledger import archive, coverage, importing, repeats
 from stonks.ledger.importing import ImportOutcome
 from stonks.ledger.repeats import ReadAs
 from stonks.services import services
@@ -44,6 +44,8 @@ def take_in(portfolio_id: int, body: BinaryIO, read_as: ReadAs, file_name: str) 
         kept = archive.keep(portfolio_id, body, origin=UPLOAD, now=now)
         outcome = compared.write(now=now, statement_id=kept, file_name=file_name)
         archive.mark_imported(kept, now)
+        until = read_as.broker.last_business_day(now)
+        coverage.note_upload(portfolio_id, outcome.summary, read_as.only_currency, until)
         run = _ended(portfolio_id, read_as, RunState.SUCCEEDED, began, now)
         run.batch_id, run.statement_id = outcome.batch_id, kept
         run.result = json.dumps(telling.of_import(outcome) | {"file_name": file_name})

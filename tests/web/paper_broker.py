@@ -80,3 +80,6 @@ class PaperBroker:
 
     def last_business_day(self, now: datetime) -> date:
         return now.date() - timedelta(days=1)
+
+    def is_business_day(self, day: date) -> bool:
+        return day.weekday() < 5

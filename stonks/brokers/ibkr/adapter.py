@@ -95,6 +95,9 @@ class IbkrBroker:
     def last_business_day(self, now: datetime) -> date:
         return market_days.last_closed_day(now)
 
+    def is_business_day(self, day: date) -> bool:
+        return market_days.is_trading_day(day)
+
 
 def _query_id_problem(text: str) -> str:
     if not text:

@@ -163,4 +163,13 @@ GUIDE = Guide(
             "every ten minutes and tells you when it works.",
         ),
     ),
+    file_for_days=(
+        "In Client Portal open *Performance & Reports* → *Flex Queries* and press the arrow beside your query to run "
+        "it. Set *Period* to *Custom Date Range* with these days, which may be 365 at most, and *Format* to *CSV*, press "
+        "*Run* and upload the file."
+    ),
+    telling_period=(
+        "In Client Portal edit the query and set *Delivery Configuration* → *Include header and trailer records?* to "
+        "*Yes*: then every statement tells which days it covers."
+    ),
 )

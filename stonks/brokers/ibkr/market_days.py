@@ -7,6 +7,7 @@ for one day (mourning, storms) are unknown, and cost one statement asked for onc
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -17,11 +18,16 @@ _DAY = timedelta(days=1)
 def last_closed_day(now: datetime) -> date:
     """The last trading day that is over in New York at `now`."""
     day = now.astimezone(NEW_YORK).date() - _DAY
-    while day.weekday() >= _SATURDAY or day in holidays(day.year):
+    while not is_trading_day(day):
         day -= _DAY
     return day
 
 
+def is_trading_day(day: date) -> bool:
+    return day.weekday() < _SATURDAY and day not in holidays(day.year)
+
+
+@cache
 def holidays(year: int) -> frozenset[date]:
     """Weekdays of `year` on which the exchange is closed all day."""
     days = {
