@@ -14,11 +14,12 @@ from sqlalchemy import func, select
 
 from stonks.brokers.contract import Broker
 from stonks.core.errors import InvalidInput, NotFound, SecretUnreadable, StonksError
+from stonks.core.records import Period
 from stonks.db import db, transaction
 from stonks.ledger import archive
 from stonks.ledger.tables import Portfolio
 from stonks.services import services
-from stonks.sync import credentials, views
+from stonks.sync import credentials, views, windows
 from stonks.sync import runs as rows
 from stonks.sync.credentials import MASK_PREFIX, TestedAs
 from stonks.sync.states import STOPPED, ConnectionState, RunState
@@ -144,8 +145,9 @@ def start_test(
     return run_id
 
 
-def sync_now(portfolio_id: int, now: datetime) -> int:
-    """Start a run by hand; returns its id. Raises StonksError with the reason why not."""
+def sync_now(portfolio_id: int, now: datetime, window: Period | None = None) -> int:
+    """Start a run by hand, for the last 365 days or for a `window` of them; returns its id. Raises StonksError with the
+    reason why not."""
     with transaction():
         row = _of(portfolio_id, lock=True)
         if row is None or row.sealed_credentials is None:
@@ -157,7 +159,9 @@ def sync_now(portfolio_id: int, now: datetime) -> int:
         _refuse_while_locked(row.allowance, now)
         if _failures_by_hand(row.id, now) >= MOST_FAILURES_AN_HOUR:
             raise StonksError("Several tries have just failed. To avoid a lockout, try again in an hour.")
-        run = rows.start(row, "manual", now)
+        if window is not None:
+            windows.check(row, _broker(row.broker), window, now)
+        run = rows.start(row, windows.REASON if window else "manual", now, window=window)
         run_id, step = run.id, run.step
     rows.wake(run_id, step)
     return run_id
@@ -296,7 +300,7 @@ def _refuse_while_locked(allowance: str | None, now: datetime) -> None:
 def _failures_by_hand(connection_id: int, now: datetime) -> int:
     failed = select(func.count()).where(
         SyncRun.connection_id == connection_id,
-        SyncRun.reason == "manual",
+        SyncRun.reason.in_(rows.BY_HAND),
         SyncRun.state == RunState.FAILED,
         SyncRun.finished_at > now - timedelta(hours=1),
     )

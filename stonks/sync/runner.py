@@ -20,11 +20,12 @@ from stonks import presence
 from stonks.brokers.contract import Broker, Pending, Ready, Ticket, Window
 from stonks.brokers.errors import BrokerError, FailureKind
 from stonks.core.errors import NotFound, SecretUnreadable, StatementUnreadable
+from stonks.core.records import Period
 from stonks.db import db, transaction
 from stonks.ledger import archive, repeats
 from stonks.ledger.repeats import ReadAs
 from stonks.services import services
-from stonks.sync import allowance, credentials, runs
+from stonks.sync import allowance, credentials, runs, windows
 from stonks.sync.credentials import TestedAs
 from stonks.sync.settling import Arrival, settle
 from stonks.sync.states import (
@@ -72,6 +73,7 @@ class _Step:
     tested: TestedAs = field(repr=False)
     ticket: Ticket | None
     with_period: bool
+    window: Period | None  # the days to ask for, instead of the last 365
     kept_statement: int | None  # fetched by a test: imported instead of asking for one
     allowance: str | None
 
@@ -89,8 +91,10 @@ class _Step:
         return credentials.name_of(services().vault, self.broker.code, self.tested.fields)
 
     @property
-    def asked_days(self) -> int | None:
-        return DAYS_BACK if self.with_period else None
+    def asks_for(self) -> Window:
+        if self.window is not None:
+            return Window(first=self.window.first, last=self.window.last)
+        return Window(days_back=DAYS_BACK if self.with_period else None)
 
 
 def advance(run_id: int, step: int, now: datetime) -> None:
@@ -145,6 +149,7 @@ def _read(run: SyncRun, broker: Broker) -> _Step:
         tested=_opened(run),
         ticket=Ticket(**json.loads(run.ticket)) if run.ticket else None,
         with_period=run.with_period,
+        window=windows.of_run(run),
         kept_statement=run.statement_id if run.state == RunState.QUEUED else None,
         allowance=run.allowance,
     )
@@ -227,15 +232,15 @@ def _siblings_statement(this: _Step, now: datetime) -> int | None:
 
 def _fallback(this: _Step, error: BrokerError, now: datetime) -> int | None:
     """When the broker makes no more statements today, a sibling's of today is as good."""
-    refused = error.kind is FailureKind.NOT_NOW and this.state is RunState.QUEUED and not this.is_test
+    of_the_day = this.state is RunState.QUEUED and not this.is_test and this.window is None
+    refused = error.kind is FailureKind.NOT_NOW and of_the_day
     return archive.of_sibling(this.portfolio_id, this.credentials_name, now - SAME_DAY) if refused else None
 
 
 def _call(this: _Step) -> Outcome | Ready:
     """The one call. Raises BrokerError."""
     if this.state is RunState.QUEUED or this.ticket is None:
-        window = Window(days_back=this.asked_days)
-        return Requested(this.broker.request(this.tested.fields, window))
+        return Requested(this.broker.request(this.tested.fields, this.asks_for))
     got: Ready | Pending = this.broker.collect(this.tested.fields, this.ticket)
     return got
 
@@ -254,7 +259,9 @@ def _import_kept(this: _Step, statement_id: int) -> None:
 def _take_in(this: _Step, body: BinaryIO, now: datetime, kept_statement: int | None) -> None:
     """Reads the statement to its end and compares it, so that no lock is held meanwhile; then has it let in."""
     try:
-        read_as = ReadAs(this.broker, this.tested.only_currency, this.tested.day_first, this.asked_days)
+        # Days back also when they were refused and the query's own period came: a year is what is wanted.
+        asked_days = DAYS_BACK if this.window is None else None
+        read_as = ReadAs(this.broker, this.tested.only_currency, this.tested.day_first, asked_days)
         if this.is_test:
             reading = read_as.read(body)
             for _ in reading:  # only its summary matters

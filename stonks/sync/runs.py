@@ -13,6 +13,7 @@ from redis import RedisError
 from sqlalchemy import func, select
 
 from stonks.brokers.errors import FailureKind
+from stonks.core.records import Period
 from stonks.db import db
 from stonks.services import services
 from stonks.sync.states import LOCKOUT, RunState
@@ -21,14 +22,22 @@ from stonks.sync.tables import Connection, SyncRun
 log = logging.getLogger(__name__)
 
 TASK = "stonks.tasks.advance_run"
+BY_HAND = ("manual", "window")  # reasons that do not count as the day's automatic sync
 CANCELLED_BY_CHANGE = "The connection was changed meanwhile; nothing was imported."
 CANCELLED_BY_DISCONNECT = "The portfolio was disconnected meanwhile; nothing was imported."
 CANCELLED_BY_TEST = "A newer test took its place."
 _DAY = timedelta(hours=20)  # a day's tries: a little less, so that yesterday's slot does not count today
 
 
-def start(connection: Connection, reason: str, now: datetime, statement_id: int | None = None) -> SyncRun:
-    """A new run of the connection, due at once. With `statement_id` it imports that statement and asks for nothing.
+def start(
+    connection: Connection,
+    reason: str,
+    now: datetime,
+    statement_id: int | None = None,
+    window: Period | None = None,
+) -> SyncRun:
+    """A new run of the connection, due at once. With `statement_id` it imports that statement and asks for nothing;
+    `window`: the days it asks for instead of the last 365.
 
     The unique index refuses a second live run of one connection (IntegrityError).
     """
@@ -41,6 +50,8 @@ def start(connection: Connection, reason: str, now: datetime, statement_id: int 
         credentials_version=connection.credentials_version,
         allowance=connection.allowance,
         statement_id=statement_id,
+        window_first=window.first if window else None,
+        window_last=window.last if window else None,
         queued_at=now,
         due_at=now,
     )
@@ -103,7 +114,15 @@ def locked_out_until(allowance: str | None, now: datetime) -> datetime | None:
 def requests_today(connection_id: int, now: datetime) -> int:
     """Statements that the broker was asked to make for the connection lately, not counting what a person asked for."""
     asked = select(func.coalesce(func.sum(SyncRun.requests), 0)).where(
-        SyncRun.connection_id == connection_id, SyncRun.reason != "manual", SyncRun.queued_at > now - _DAY
+        SyncRun.connection_id == connection_id, SyncRun.reason.not_in(BY_HAND), SyncRun.queued_at > now - _DAY
+    )
+    return db.session.scalar(asked) or 0
+
+
+def windows_today(connection_id: int, now: datetime) -> int:
+    """Statements of windows that the broker was asked to make for the connection lately, given or refused."""
+    asked = select(func.coalesce(func.sum(SyncRun.requests), 0)).where(
+        SyncRun.connection_id == connection_id, SyncRun.reason == "window", SyncRun.queued_at > now - _DAY
     )
     return db.session.scalar(asked) or 0
 

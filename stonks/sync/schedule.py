@@ -15,7 +15,7 @@ from stonks import presence
 from stonks.db import db, transaction
 from stonks.ledger import archive
 from stonks.services import services
-from stonks.sync import runs
+from stonks.sync import runs, windows
 from stonks.sync.states import LIVE, STOPPED, ConnectionState
 from stonks.sync.tables import Connection, SyncRun
 from stonks.sync.timing import next_regular
@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 AT_ONCE = 500  # rows looked at by one tick; the next one takes the rest
 KEEP_TESTS = timedelta(days=7)
 PRUNE_EVERY = timedelta(hours=1)
+AFTER_A_WINDOW = timedelta(minutes=5)
 
 
 def tick(now: datetime) -> int:
@@ -101,7 +102,10 @@ def _started(connection_id: int, now: datetime) -> SyncRun | None:
         return None
     # Ahead of the run's own word on it: whatever becomes of the run, tomorrow comes.
     row.next_run_at = next_regular(services().brokers[row.broker], row.slot, now, services().settings.sync_every)
-    if runs.live_run(row.id) is not None:
+    live = runs.live_run(row.id)
+    if live is not None:
+        if live.reason == windows.REASON:  # some days of a person's choice are not the day's sync, which comes after
+            row.next_run_at = now + AFTER_A_WINDOW
         return None
     if row.state == ConnectionState.LOCKED_OUT:
         row.state, row.state_since = ConnectionState.ACTIVE, now

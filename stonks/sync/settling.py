@@ -19,7 +19,7 @@ from stonks.db import db, transaction
 from stonks.ledger import archive
 from stonks.ledger.repeats import Compared, Repeated
 from stonks.services import services
-from stonks.sync import runs, telling
+from stonks.sync import runs, telling, windows
 from stonks.sync.states import (
     LIVE,
     ConnectionState,
@@ -73,7 +73,7 @@ def settle(
         broker = services().brokers[run.broker]
         if forget_kept:
             run.statement_id = None
-        summary = _let_in(run, connection, arrival, now) if arrival else None
+        summary = _let_in(run, connection, broker, arrival, now) if arrival else None
         transition = decide(_facts(run, connection, broker), outcome, now)
         _write_run(run, transition, now)
         if run.reason != "test" and connection is not None:
@@ -108,12 +108,15 @@ def _facts(run: SyncRun, connection: Connection | None, broker: Broker) -> Facts
         with_period=run.with_period,
         started_over=run.started_over,
         is_test=is_test,
+        is_window=run.reason == windows.REASON,
         accepted=connection is not None and connection.accepted_at is not None,
         saved_at=connection.credentials_saved_at if connection and not is_test else None,
     )
 
 
-def _let_in(run: SyncRun, connection: Connection | None, arrival: Arrival, now: datetime) -> StatementSummary:
+def _let_in(
+    run: SyncRun, connection: Connection | None, broker: Broker, arrival: Arrival, now: datetime
+) -> StatementSummary:
     """Keeps the statement; unless this is a test, imports it."""
     kept = arrival.kept_statement
     if kept is None:
@@ -122,7 +125,8 @@ def _let_in(run: SyncRun, connection: Connection | None, arrival: Arrival, now: 
             arrival.body,
             origin="test" if run.reason == "test" else "sync",
             now=now,
-            credentials_name=arrival.credentials_name,
+            # A window's statement is nobody's statement of the day.
+            credentials_name=arrival.credentials_name if run.reason != windows.REASON else None,
         )
     run.statement_id = kept
     if arrival.compared is None:
@@ -131,7 +135,9 @@ def _let_in(run: SyncRun, connection: Connection | None, arrival: Arrival, now: 
     outcome = arrival.compared.write(now=now, statement_id=kept)
     archive.mark_imported(kept, now)
     run.batch_id = outcome.batch_id
-    run.result = json.dumps(telling.of_import(outcome))
+    run.result = json.dumps(telling.of_import(outcome, windows.finding(run, broker, outcome.summary)))
+    if connection is not None:
+        windows.note(run, connection, broker, outcome.summary, now)
     return outcome.summary
 
 

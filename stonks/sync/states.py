@@ -63,6 +63,10 @@ LOCKOUT = timedelta(hours=12)
 ACTIVATION = timedelta(hours=1)  # from saving, as long as the broker never took the credentials
 ACTIVATION_WAIT = timedelta(minutes=10)
 MOST_ATTEMPTS = 3
+NOT_REPEATED = (
+    "These days are not asked for again by themselves. Ask again tomorrow, since some accounts get one new statement a "
+    "day, or upload a file with these days."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,7 @@ class Facts:
     with_period: bool = True
     started_over: bool = False
     is_test: bool = False
+    is_window: bool = False  # asks for certain days, once, because a person wanted them
     accepted: bool = False  # the broker has taken these credentials before
     saved_at: datetime | None = None  # None for a test
 
@@ -130,11 +135,16 @@ class Transition:
     connection: ConnectionState | None = None  # None: stays as it is
     accepted: bool = False  # the broker took the credentials
     lock: timedelta | None = None  # ask for nothing this long
-    next_sync: NextSync | None = None  # when the run has ended
+    next_sync: NextSync | None = None  # when the run has ended; None = as planned before
 
 
 def decide(facts: Facts, outcome: Outcome, now: datetime) -> Transition:
     """The whole behaviour of a run. A finished run is never asked about."""
+    found = _decided(facts, outcome, now)
+    return _beside_the_schedule(found) if facts.is_window else found
+
+
+def _decided(facts: Facts, outcome: Outcome, now: datetime) -> Transition:
     stay = Transition(facts.state, with_period=facts.with_period, started_over=facts.started_over)
     match outcome:
         case Requested(ticket):
@@ -180,7 +190,7 @@ def _refused(facts: Facts, stay: Transition, error: BrokerError, now: datetime) 
             return _failed(error, ConnectionState.LOCKED_OUT, NextSync.UNLOCKED, lock=lock)
         case FailureKind.RATE_LIMITED:
             return _rate_limited(facts, stay, error, now)
-        case FailureKind.NO_SUCH_PERIOD if not awaiting and facts.with_period:
+        case FailureKind.NO_SUCH_PERIOD if not awaiting and facts.with_period and not facts.is_window:
             return replace(stay, with_period=False, waiting_for="Asking again, for the query’s own period.")
         case FailureKind.START_OVER if awaiting and not facts.started_over:
             return replace(stay, run=RunState.QUEUED, started_over=True, waiting_for="Asking for a new statement.")
@@ -191,6 +201,16 @@ def _refused(facts: Facts, stay: Transition, error: BrokerError, now: datetime) 
             return _poll_again(facts, stay, LONGEST_POLL_WAIT, error, now)
         case _:
             return _failed(error, None, NextSync.HOURS)
+
+
+def _beside_the_schedule(found: Transition) -> Transition:
+    """A window's end moves no automatic sync, unless it shows that the broker takes nothing at all, and nothing repeats
+    it."""
+    if found.next_sync not in (NextSync.REGULAR, NextSync.HOURS):
+        return found
+    if found.run is not RunState.FAILED or found.failure == FailureKind.NO_SUCH_PERIOD:
+        return replace(found, next_sync=None)
+    return replace(found, next_sync=None, remedy=NOT_REPEATED)
 
 
 def _poll_again(

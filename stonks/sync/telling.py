@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from stonks.core.records import StatementSummary
+from stonks.core.records import Finding, StatementSummary
 from stonks.ledger.importing import ImportOutcome
 
 
@@ -29,10 +29,13 @@ def of_statement(summary: StatementSummary) -> dict[str, Any]:
     }
 
 
-def of_import(outcome: ImportOutcome) -> dict[str, Any]:
-    """The statement's facts, and what of it was new. `problems` counts rows not seen before."""
+def of_import(outcome: ImportOutcome, finding: Finding | None = None) -> dict[str, Any]:
+    """The statement's facts, and what of it was new. `problems` counts rows not seen before. `finding`: one of the run's
+    own."""
+    told = of_statement(outcome.summary)
     return {
-        **of_statement(outcome.summary),
+        **told,
+        "findings": [*([finding._asdict()] if finding else []), *told["findings"]],
         "new": outcome.new,
         "known": outcome.known,
         "amended": outcome.amended,

@@ -9,8 +9,9 @@ from typing import Any
 
 from stonks.brokers.contract import Broker
 from stonks.core.errors import SecretUnreadable
+from stonks.core.records import Period
 from stonks.services import services
-from stonks.sync import credentials
+from stonks.sync import credentials, windows
 from stonks.sync.states import STOPPED, ConnectionState, RunState
 from stonks.sync.tables import Connection, SyncRun
 
@@ -18,7 +19,7 @@ from stonks.sync.tables import Connection, SyncRun
 @dataclass(frozen=True, slots=True)
 class RunView:
     id: int
-    reason: str  # first, schedule, manual, test, upload
+    reason: str  # first, schedule, manual, window, test, upload
     state: RunState
     finished: bool
     queued_at: datetime
@@ -30,6 +31,7 @@ class RunView:
     remedy: str | None
     result: dict[str, Any] | None  # see telling.py
     batch_id: int | None
+    window: Period | None = None  # the days asked for, when they were chosen
 
     @property
     def file_name(self) -> str | None:
@@ -95,6 +97,7 @@ def of_run(run: SyncRun) -> RunView:
         remedy=run.remedy,
         result=json.loads(run.result) if run.result else None,
         batch_id=run.batch_id,
+        window=windows.of_run(run),
     )
 
 

@@ -100,7 +100,7 @@ class FakeBroker:
         return credentials["token"]
 
     def request(self, credentials: Credentials, window: Window) -> Ticket:
-        self.calls.append(("request", window.days_back))
+        self.calls.append(("request", (window.first, window.last) if window.first else window.days_back))
         answer = self._answer()
         return answer if isinstance(answer, Ticket) else Ticket("4711")
 
@@ -121,6 +121,9 @@ class FakeBroker:
 
     def last_business_day(self, now: datetime) -> date:
         return (now - timedelta(hours=6)).date() - timedelta(days=1)
+
+    def is_business_day(self, day: date) -> bool:
+        return day.weekday() < 5
 
     def _answer(self) -> object:
         if callable(self.meanwhile):

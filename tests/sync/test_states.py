@@ -170,3 +170,21 @@ def test_an_arrival_ends_well_and_what_cannot_be_used_ends_without_blame() -> No
         assert (found.run, found.connection, found.next_sync, found.failure) == (FAILED, SAME, HOURS, ending)
     found = decide(AWAITING, Unusable(Ending.SEALED, "Words."), NOW)
     assert (found.connection, found.next_sync) == (AUTH, STOPPED)
+
+
+WINDOW = replace(ASKING, is_window=True)
+
+
+def test_a_window_moves_the_automatic_sync_only_when_the_broker_takes_nothing_at_all() -> None:
+    for facts in (WINDOW, replace(WINDOW, state=AWAITS, ticket_at=NOW)):
+        for kind in FailureKind:
+            found = decide(facts, BrokerError(kind, "x", "Words.", remedy="Mend it."), NOW)
+            assert found.next_sync in (None, STOPPED, UNLOCKED)
+            if found.run is FAILED and found.next_sync is None and kind is not FailureKind.NO_SUCH_PERIOD:
+                assert "by themselves" in found.remedy
+    assert decide(WINDOW, Arrived(), NOW).next_sync is None
+
+
+def test_refused_days_are_not_asked_for_without_them_and_keep_the_broker_s_remedy() -> None:
+    found = decide(WINDOW, BrokerError(FailureKind.NO_SUCH_PERIOD, "1003", "No.", remedy="Upload a file."), NOW)
+    assert (found.run, found.remedy, found.next_sync) == (FAILED, "Upload a file.", None)

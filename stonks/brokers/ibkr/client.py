@@ -113,7 +113,14 @@ class FlexClient:
         if envelope is None:
             raise _UNINTELLIGIBLE.error()
         if envelope.code or envelope.status != "success":
-            raise refusal(Step.REQUEST, envelope.code, envelope.message, token=token, with_period=len(parameters) > 3)
+            raise refusal(
+                Step.REQUEST,
+                envelope.code,
+                envelope.message,
+                token=token,
+                with_period="p" in parameters,
+                with_dates="fd" in parameters,
+            )
         if not _REFERENCE.fullmatch(envelope.reference):
             raise _UNINTELLIGIBLE.error()
         return Ticket(envelope.reference, self._hosts.statement_url(envelope.url))

@@ -153,6 +153,13 @@ MEANINGS: dict[str, Meaning] = {
     ),
 }
 
+# Seen for days that a query does not give out one by one, or that hold no activity. 1020 may blame the dates or the
+# token; if it is the token, the next sync without dates says so.
+_REFUSES_DATES = ("1003", "1020")
+_UPLOAD_THESE_DAYS = (
+    "Nothing was imported. Perhaps nothing happened on these days, or this query gives out its own period only. "
+    f"In Client Portal open {QUERIES}, run the query with Period: Custom Date Range for these days, and upload the file."
+)
 _TRANSIENT_WORDS = ("try again", "shortly", "not ready", "in progress", "temporarily")
 _LONGEST_QUOTE = 200
 
@@ -167,15 +174,20 @@ def still_pending(code: str, words: str, poll_wait: timedelta) -> Pending | None
     return Pending(poll_wait * 6 if code == "1009" else poll_wait, code)
 
 
-def refusal(step: Step, code: str, words: str, *, token: str, with_period: bool = False) -> BrokerError:
-    """The error that an envelope's code stands for; `code` is "" when it had none.
+def refusal(
+    step: Step, code: str, words: str, *, token: str, with_period: bool = False, with_dates: bool = False
+) -> BrokerError:
+    """The error that an envelope's code stands for; `code` is "" when it had none. `with_period`: the request named its
+    period, `with_dates`: as a first and a last day.
 
     `words` is IBKR's own message, quoted for unknown codes only; `token` is struck out of it.
     """
     meaning = MEANINGS.get(code) or _unknown(code, _quotable(words, token))
-    kind, retry_after = meaning.kind, meaning.retry_after
+    kind, retry_after, remedy = meaning.kind, meaning.retry_after, meaning.remedy
     if code == "1003" and step is Step.COLLECT:
         kind, retry_after = FailureKind.START_OVER, None
+    elif code in _REFUSES_DATES and with_dates:
+        kind, retry_after, remedy = FailureKind.NO_SUCH_PERIOD, None, _UPLOAD_THESE_DAYS
     elif code == "1003" and with_period:
         kind, retry_after = FailureKind.NO_SUCH_PERIOD, None
     label = f"code {code}" if code else "no code"
@@ -183,7 +195,7 @@ def refusal(step: Step, code: str, words: str, *, token: str, with_period: bool 
         kind,
         code or "no-code",
         f"{meaning.text.removesuffix('.')} ({label}).",
-        remedy=meaning.remedy,
+        remedy=remedy,
         retry_after=retry_after,
         may_be_activating=meaning.may_be_activating,
     )

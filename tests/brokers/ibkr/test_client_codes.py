@@ -115,6 +115,17 @@ def test_1003_without_a_period_is_no_reason_to_leave_the_period_out(
     assert refused(broker, Window()).kind is K.NOT_NOW
 
 
+@pytest.mark.parametrize("code", ["1003", "1020"])
+def test_days_that_are_refused_blame_neither_token_nor_query_and_say_what_to_upload(
+    broker: IbkrBroker, practice: PracticeBroker, code: str
+) -> None:
+    practice.script("SendRequest", [code])
+    failure = refused(broker, Window(first=date(2026, 1, 5), last=date(2026, 1, 9)))
+    assert (failure.kind, failure.code) == (K.NO_SUCH_PERIOD, code)
+    assert "Custom Date Range" in failure.remedy
+    assert "upload" in failure.remedy
+
+
 def test_too_many_requests_wait_a_minute_and_a_lockout_half_a_day(broker: IbkrBroker, practice: PracticeBroker) -> None:
     practice.script("SendRequest", ["1018", "1025"])
     assert (refused(broker).retry_after or timedelta()) >= timedelta(seconds=60)
