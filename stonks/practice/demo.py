@@ -30,7 +30,7 @@ def failing_token(code: str) -> str:
 
 def demo_broker(host: str, port: int, seconds: float = 0) -> PracticeBroker:
     """A practice broker with all of this, not started yet."""
-    broker = PracticeBroker(host, port, seconds=seconds, index=_index)
+    broker = PracticeBroker(host, port, seconds=seconds, index=_index, today=_today)
     failing = [failing_token(code) for code in MESSAGES]
     for query, (_, make) in QUERIES.items():
         for token in (TOKEN, FADING_TOKEN, *failing):
@@ -44,7 +44,11 @@ def demo_broker(host: str, port: int, seconds: float = 0) -> PracticeBroker:
 
 
 def _as_of_today(make: Callable[[date], bytes]) -> Callable[[], bytes]:
-    return lambda: make(datetime.now(UTC).date())
+    return lambda: make(_today())
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
 
 
 def _index() -> bytes:

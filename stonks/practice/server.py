@@ -10,10 +10,12 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Literal
 
 from stonks.practice.answers import Answer, Scripted, error, receipt, scripted
 from stonks.practice.loopback import LoopbackServer
+from stonks.practice.periods import asked, cut
 
 Step = Literal["SendRequest", "GetStatement"]
 Body = bytes | Callable[[], bytes]
@@ -41,11 +43,13 @@ class _Making:
     query: str
     looks_left: int
     ready_at: float
+    days: tuple[date, date] | None  # asked for; None = whatever the query holds
 
 
 class PracticeBroker:
     """`url` is what STONKS_FLEX_URL takes. `looks`: how often 1019 comes first; `seconds`: how long making takes.
-    `per_minute`: requests a token may make before 1018 (IBKR: 10); None = any number."""
+    `per_minute`: requests a token may make before 1018 (IBKR: 10); None = any number. `today`: with it, p and fd/td are
+    honoured and CSV statements hold the days asked for; without, every statement is handed out whole."""
 
     def __init__(
         self,
@@ -56,12 +60,14 @@ class PracticeBroker:
         seconds: float = 0,
         per_minute: int | None = None,
         index: Callable[[], bytes] | None = None,
+        today: Callable[[], date] | None = None,
     ) -> None:
         self.calls: list[Call] = []
         self.looks = looks
         self.seconds = seconds
         self.per_minute = per_minute
         self._index = index
+        self._today = today
         self._queries: dict[tuple[str, str], Body] = {}
         self._making: dict[str, _Making] = {}
         self._scripts: dict[tuple[str, str | None], deque[Scripted]] = defaultdict(deque)
@@ -153,11 +159,14 @@ class PracticeBroker:
     def _send_request(self, token: str, query: str, parameters: Mapping[str, str], now: float) -> Answer:
         if (token, query) not in self._queries:
             return error("1014")
+        days = asked(parameters, self._today()) if self._today else None
+        if isinstance(days, str):
+            return error(days)
         if not _period_is_sane(parameters):
             return error("1003")
         reference = str(self._next_reference)
         self._next_reference += 1
-        self._making[reference] = _Making(token, query, self.looks, now + self.seconds)
+        self._making[reference] = _Making(token, query, self.looks, now + self.seconds, days)
         return receipt(reference, f"{self.url}/GetStatement")
 
     def _collect(self, token: str, reference: str, now: float) -> Answer | Body:
@@ -167,7 +176,8 @@ class PracticeBroker:
         if making.looks_left > 0 or now < making.ready_at:
             making.looks_left -= 1
             return error("1019")
-        return self._queries[token, making.query]
+        body, days = self._queries[token, making.query], making.days
+        return (lambda: cut(body() if callable(body) else body, *days)) if days else body
 
     def _too_often(self, token: str, now: float) -> bool:
         if self.per_minute is None:

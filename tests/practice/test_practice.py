@@ -104,6 +104,50 @@ def test_what_is_wrong_is_told_by_ibkrs_code(
     assert f"<ErrorCode>{code}</ErrorCode>" in ask(practice, step, {**GOOD, **change})[1]
 
 
+TODAY = date(2026, 11, 20)  # a Friday
+DATED = (
+    b'"BOF","U1","q","1","20250101","20261119","20261120;050000"\n'
+    b'"Symbol","TradeDate","Quantity"\n"OLD","20251119","1"\n"YEAR","20251120","1"\n"MON","20261116","1"\n'
+    b'"Symbol","Date/Time","ReportDate"\n"LATE","20250303","20261117"\n"NOW","20261119;202000","20261119"\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("days", "symbols", "period"),
+    [
+        ({}, ["OLD", "YEAR", "MON", "LATE", "NOW"], ["20250101", "20261119"]),
+        ({"p": "365"}, ["YEAR", "MON", "LATE", "NOW"], ["20251120", "20261119"]),
+        ({"p": "1"}, ["NOW"], ["20261119", "20261119"]),
+        ({"fd": "20261114", "td": "20261117"}, ["MON", "LATE"], ["20261114", "20261117"]),
+    ],
+)
+def test_with_a_today_a_statement_holds_the_days_asked_for(
+    days: dict[str, str], symbols: list[str], period: list[str]
+) -> None:
+    with PracticeBroker(looks=0, today=lambda: TODAY) as server:
+        server.add_query(TOKEN, QUERY, DATED)
+        reference = reference_of(ask(server, "SendRequest", {**GOOD, **days})[1])
+        rows = list(csv.reader(ask(server, "GetStatement", {**GOOD, "q": reference})[1].splitlines()))
+    assert rows[0][4:6] == period
+    assert [row[0] for row in rows if row[0] not in ("BOF", "Symbol")] == symbols
+
+
+@pytest.mark.parametrize(
+    ("fd", "td", "code"),
+    [
+        ("20261114", "20261115", "1003"),  # a weekend
+        ("20251119", "20251121", "1003"),  # more than 365 days back
+        ("20261118", "20261117", "1003"),
+        ("2026-11-16", "20261117", "1003"),
+        ("20261119", "20261120", "1004"),  # today's books are open
+    ],
+)
+def test_with_a_today_days_that_no_statement_can_hold_are_refused(fd: str, td: str, code: str) -> None:
+    with PracticeBroker(today=lambda: TODAY) as server:
+        server.add_query(TOKEN, QUERY, DATED)
+        assert f"<ErrorCode>{code}</ErrorCode>" in ask(server, "SendRequest", {**GOOD, "fd": fd, "td": td})[1]
+
+
 def test_a_reference_is_good_for_its_own_token_only(practice: PracticeBroker) -> None:
     practice.add_query("2" * 24, QUERY, b"")
     reference = reference_of(ask(practice, "SendRequest", GOOD)[1])
