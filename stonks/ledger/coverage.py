@@ -32,7 +32,7 @@ def note(
     accounts: tuple[str | None, ...] = summary.accounts or (None,)
     known = spans(portfolio_id)
     fresh = [
-        Span(source[:120], account and account[:64], currency, proof, *period)
+        Span(source, account and account[:64], currency, proof, *period)
         for account in accounts
         for proof, period in told
     ]

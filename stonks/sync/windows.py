@@ -7,6 +7,7 @@ the day's.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import select
@@ -55,9 +56,12 @@ def of_run(run: SyncRun) -> Period | None:
 
 
 def source_of(connection: Connection) -> str:
+    return source_named(connection.broker, json.loads(connection.public_fields))
+
+
+def source_named(broker_code: str, public_fields: Mapping[str, str]) -> str:
     """Names the query in covered days: what one query leaves out, another may cover."""
-    fields: dict[str, str] = json.loads(connection.public_fields)
-    return ":".join((connection.broker, *(fields[name] for name in sorted(fields))))
+    return ":".join((broker_code, *(public_fields[name] for name in sorted(public_fields))))[:120]
 
 
 def note(run: SyncRun, connection: Connection, broker: Broker, summary: StatementSummary, now: datetime) -> None:

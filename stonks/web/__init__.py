@@ -12,6 +12,7 @@ from stonks.services import Services
 from stonks.web import (
     auth,
     connections,
+    coverage,
     earnings,
     errors,
     filters,
@@ -32,6 +33,7 @@ BLUEPRINTS = (
     transactions.blueprint,
     imports.blueprint,
     connections.blueprint,
+    coverage.blueprint,
     reviews.blueprint,
     help_pages.blueprint,
     health.blueprint,

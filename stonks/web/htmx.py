@@ -19,6 +19,13 @@ def render(page: str, fragment: str, /, code: int = 200, **values: Any) -> Respo
     return response
 
 
+def unchanged() -> Response:
+    """To a poll that would bring nothing new: nothing is swapped."""
+    response = make_response("", 204)
+    response.vary.add("HX-Request")
+    return response
+
+
 def go_to(address: str) -> Response:
     """Leave for another page: 303 after a plain POST. htmx would swap what a redirect leads to into its target, so it
     is told to load the page instead."""

@@ -23,6 +23,7 @@ OWN_PAGES = [
     "{portfolio}/transactions",
     "{portfolio}/transactions/new",
     "{portfolio}/import",
+    "{portfolio}/coverage",
     "{portfolio}/settings",
     "{portfolio}/review",
 ]

@@ -41,6 +41,7 @@ class PaperBroker:
         how_it_works=("Once a day a letter is sent.",),
         details=("Letters take a day.",),
         questions=(Question("Can it write?", "No, it *reads*."),),
+        file_for_days="Print it out.",
     )
 
     def __init__(self) -> None:
@@ -48,6 +49,7 @@ class PaperBroker:
         self.failure: BrokerError | None = None
         self.requests = 0
         self.reads = 0
+        self.windows: list[tuple[date, date]] = []  # asked for day by day
 
     def check_shape(self, values: Credentials) -> dict[str, str]:
         return {} if values.get("login", "").isalpha() else {"login": "A paper login has letters only."}
@@ -57,6 +59,8 @@ class PaperBroker:
 
     def request(self, credentials: Credentials, window: Window) -> Ticket:
         self.requests += 1
+        if window.first and window.last:
+            self.windows.append((window.first, window.last))
         if self.failure:
             raise self.failure
         return Ticket("letter-1")
