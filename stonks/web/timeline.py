@@ -1,4 +1,5 @@
-"""The picture of covered days: one bar on a scale of days, in an SVG's own units. Its table and its words are exact."""
+"""The picture of covered days: one bar on a scale of days, in percent of its width, so that it is as wide as there is
+room and its words stay readable. Its table is exact."""
 
 from __future__ import annotations
 
@@ -11,11 +12,9 @@ from stonks.portfolio.coverage import Line
 from stonks.web import filters
 from stonks.web.charts import Tick
 
-WIDTH, HEIGHT, BAR = 620, 58, 22
-_MARGIN = 2
-_THINNEST = 3.0  # a day within ten years is seen too
+_THINNEST = 0.6  # a day within ten years is seen too
 _SHORTEST = timedelta(days=364)  # shown, so that a young portfolio's first week does not fill the picture
-_MOST_TICKS = 5
+_MOST_TICKS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +29,6 @@ class Segment:
 class Timeline:
     segments: list[Segment]
     ticks: list[Tick]
-    width: int = WIDTH
-    height: int = HEIGHT
-    bar: int = BAR
 
 
 def timeline(line: Line, until: date) -> Timeline:
@@ -52,19 +48,19 @@ def timeline(line: Line, until: date) -> Timeline:
 class _Scale:
     def __init__(self, first: date, last: date) -> None:
         self._first = first
-        self._unit = (WIDTH - 2 * _MARGIN) / ((last - first).days + 1)
+        self._unit = 100 / ((last - first).days + 1)
 
     def at(self, day: date) -> float:
         """Where the day begins."""
-        return round(_MARGIN + (day - self._first).days * self._unit, 1)
+        return round((day - self._first).days * self._unit, 2)
 
 
 def _segments(scale: _Scale, periods: Iterable[Period], kind: str, words: str) -> list[Segment]:
     found = []
     for period in periods:
         begins = scale.at(period.first)
-        width = max(round(scale.at(period.last + timedelta(days=1)) - begins, 1), _THINNEST)
-        found.append(Segment(min(begins, WIDTH - width), width, kind, f"{between(period.first, period.last)}: {words}"))
+        width = max(round(scale.at(period.last + timedelta(days=1)) - begins, 2), _THINNEST)
+        found.append(Segment(min(begins, 100 - width), width, kind, f"{between(period.first, period.last)}: {words}"))
     return found
 
 
@@ -81,7 +77,7 @@ def between(first: date, last: date) -> str:
 
 
 def _ticks(first: date, last: date) -> list[tuple[date, str]]:
-    """At most five starts of years, or of months when it is little more than one."""
+    """At most four starts of years, or of months when it is little more than one."""
     months = [
         date(number // 12, number % 12 + 1, 1)
         for number in range(first.year * 12 + first.month, last.year * 12 + last.month)

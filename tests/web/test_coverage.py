@@ -144,7 +144,7 @@ def test_a_gap_across_the_reach_is_closed_in_two_ways(signed_in: FlaskClient, mi
     cover(mine, "2025-01-02", "2025-10-31", source=UPLOAD)
     cover(mine, "2025-12-01", "2026-11-19")
     shown = text_of(signed_in, mine).replace("\xa0", " ")
-    assert "2 gaps since 2 Jan 2025" in shown
+    assert "1 gap since 2 Jan 2025" in shown
     assert "Upload a statement with 3 to 19 Nov 2025" in shown
     assert 'value="2025-11-20"' in signed_in.get(address_of(mine)).text
 
