@@ -6,6 +6,7 @@ exception, log line or `repr` that leaves this module holds an address.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import threading
@@ -14,17 +15,29 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from http.cookiejar import DefaultCookiePolicy
 from tempfile import SpooledTemporaryFile
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import requests
 import urllib3
 
 from stonks.brokers.contract import Pending, Ready, Ticket, Window
 from stonks.brokers.errors import BrokerError, FailureKind
-from stonks.brokers.ibkr.envelope import PREFIX_BYTES, Shape, read_envelope, shape_of
-from stonks.brokers.ibkr.errors import QUERIES, RATE_WAIT, TRY_LATER, Step, refusal, still_pending
+from stonks.brokers.ibkr.deadline import set_deadline, timed
+from stonks.brokers.ibkr.envelope import PREFIX_BYTES, Envelope, Shape, read_envelope, shape_of
+from stonks.brokers.ibkr.errors import (
+    MEANINGS,
+    QUERIES,
+    RATE_WAIT,
+    TRY_LATER,
+    Step,
+    quotable,
+    refusal,
+    still_pending,
+)  # fmt: skip
 from stonks.brokers.ibkr.hosts import Hosts
 from stonks.brokers.ibkr.redaction import hide_tokens_in_logs
+
+log = logging.getLogger(__name__)
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MOST_REDIRECTS = 3
@@ -79,6 +92,13 @@ _UNINTELLIGIBLE = _Failure(
 )
 
 
+class _Adapter(requests.adapters.HTTPAdapter):
+    def get_connection_with_tls_context(self, *arguments: Any, **named: Any) -> Any:
+        pool: Any = super().get_connection_with_tls_context(*arguments, **named)
+        pool.ConnectionCls = timed(pool.ConnectionCls)
+        return pool
+
+
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> None:
         """None, always: even told not to follow, requests would parse the target and read the whole body."""
@@ -112,6 +132,7 @@ class FlexClient:
             answer.close()
         if envelope is None:
             raise _UNINTELLIGIBLE.error()
+        _note_unknown(Step.REQUEST, envelope, token)
         if envelope.code or envelope.status != "success":
             raise refusal(
                 Step.REQUEST,
@@ -136,6 +157,7 @@ class FlexClient:
         envelope = read_envelope(answer.prefix)
         if envelope is None or (envelope.status == "success" and not envelope.code):
             raise _UNINTELLIGIBLE.error()
+        _note_unknown(Step.COLLECT, envelope, token)
         pending = still_pending(envelope.code, envelope.message, self._poll_wait)
         if pending is None:
             raise refusal(Step.COLLECT, envelope.code, envelope.message, token=token)
@@ -181,6 +203,7 @@ class FlexClient:
         left = deadline - time.monotonic()
         if left <= 0:
             raise requests.exceptions.ReadTimeout
+        set_deadline(deadline)
         return self._session().get(
             url,
             params=parameters,
@@ -198,6 +221,8 @@ class FlexClient:
         now = time.monotonic()
         if kept is None or kept.process != os.getpid() or now - kept.used_at > _LONGEST_PAUSE_SECONDS:
             session = _Session()
+            for scheme in ("https://", "http://"):
+                session.mount(scheme, _Adapter())
             # One person's cookies are not another's, and a .netrc is nobody's business here.
             session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
             session.auth = _no_auth
@@ -256,6 +281,13 @@ class FlexClient:
             raise
         body.seek(0)
         return _Answer(body, size, prefix)
+
+
+def _note_unknown(step: Step, envelope: Envelope, token: str) -> None:
+    """Also when its words mean nothing worse than waiting: a code that nobody has described is worth a look."""
+    if envelope.code and envelope.code not in MEANINGS:
+        words = quotable(envelope.message, token)
+        log.warning("IBKR answered %s with code %s, which is not known: %s", step, envelope.code[:20], words)
 
 
 def _period(window: Window) -> dict[str, str]:

@@ -182,7 +182,7 @@ def refusal(
 
     `words` is IBKR's own message, quoted for unknown codes only; `token` is struck out of it.
     """
-    meaning = MEANINGS.get(code) or _unknown(code, _quotable(words, token))
+    meaning = MEANINGS.get(code) or _unknown(code, quotable(words, token))
     kind, retry_after, remedy = meaning.kind, meaning.retry_after, meaning.remedy
     if code == "1003" and step is Step.COLLECT:
         kind, retry_after = FailureKind.START_OVER, None
@@ -215,7 +215,8 @@ def _unknown(code: str, quote: str) -> Meaning:
     )
 
 
-def _quotable(words: str, token: str) -> str:
+def quotable(words: str, token: str) -> str:
+    """IBKR's words on one line, without the token or anything that could be one."""
     text = " ".join(words.split())
     if token:
         text = text.replace(token, "…")

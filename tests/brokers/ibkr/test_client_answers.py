@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import socket
+import threading
+import time
 import tracemalloc
 import zlib
 from collections.abc import Iterator
@@ -196,6 +199,66 @@ def test_a_silent_server_and_a_trickling_one_both_run_into_a_timeout(
     for _ in range(2):
         failure = failure_of(broker)
         assert (failure.kind, failure.code) == (FailureKind.NOT_NOW, "timeout")
+
+
+@pytest.mark.parametrize("drop", [b"HTTP/1.1 200 OK\r\n", b"X-Slow: and slower\r\n"])
+def test_a_head_that_comes_drop_by_drop_ends_at_the_total_timeout(drop: bytes) -> None:
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def trickle() -> None:
+        with contextlib.suppress(OSError):
+            taken, _ = listening.accept()
+            with taken:
+                taken.recv(4096)
+                if drop.startswith(b"X-"):
+                    taken.sendall(b"HTTP/1.1 200 OK\r\n")
+                for number in range(400):
+                    taken.sendall(drop[number % len(drop)].to_bytes())
+                    time.sleep(0.02)
+
+    thread = threading.Thread(target=trickle, daemon=True)
+    thread.start()
+    limits = Limits(connect_seconds=1, read_seconds=0.3, total_seconds=0.6)
+    address = f"http://127.0.0.1:{listening.getsockname()[1]}/FlexWebService"
+    began = time.monotonic()
+    failure = failure_of(IbkrBroker(address, first_wait=timedelta(), limits=limits))
+    assert (failure.kind, failure.code) == (FailureKind.NOT_NOW, "timeout")
+    assert time.monotonic() - began < 3
+    listening.close()
+    thread.join()
+
+
+def test_a_host_that_never_takes_the_connection_runs_into_the_connect_timeout() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, contextlib.ExitStack() as waiting:
+        for _ in range(4):  # nobody accepts: the queue is full, and the next one is left without an answer
+            one = waiting.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(full.getsockname())
+        limits = Limits(connect_seconds=0.3, read_seconds=30, total_seconds=60)
+        address = f"http://127.0.0.1:{full.getsockname()[1]}/FlexWebService"
+        began = time.monotonic()
+        failure = failure_of(IbkrBroker(address, first_wait=timedelta(), limits=limits))
+        assert (failure.kind, failure.code) == (FailureKind.NOT_NOW, "timeout")
+        assert time.monotonic() - began < 5
+
+
+def test_a_receipt_is_capped_far_below_a_statement(broker: IbkrBroker, practice: PracticeBroker) -> None:
+    practice.script("SendRequest", [b"<" + b"x" * (2 * MEGABYTE)])
+    assert failure_of(broker, "SendRequest").code == "too-large"
+
+
+def test_a_large_statement_goes_to_a_file_and_not_to_memory(practice: PracticeBroker) -> None:
+    body = b'"Symbol"\n' + b'"AAPL"\n' * (6 * MEGABYTE)  # 42 MB
+    practice.script("GetStatement", [body])
+    broker = IbkrBroker(practice.url, first_wait=timedelta())
+    tracemalloc.start()
+    outcome = broker.collect(CREDENTIALS, TICKET)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert isinstance(outcome, Ready)
+    assert outcome.size == len(body)
+    outcome.body.close()
+    assert peak < 8 * MEGABYTE
 
 
 def test_a_connection_that_breaks_off_brings_nothing_rather_than_half(

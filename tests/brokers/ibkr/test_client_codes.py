@@ -158,6 +158,20 @@ def test_an_unknown_code_is_judged_by_its_words(
         assert outcome.kind is at_collect
 
 
+def test_an_unknown_code_is_logged_with_its_words_and_without_the_token(
+    broker: IbkrBroker, practice: PracticeBroker, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = error("1077", f"Being moved for {TOKEN}. Please try again shortly.")
+    practice.script("GetStatement", [answer, "1019"])
+    practice.script("SendRequest", [answer])
+    assert isinstance(collected(broker), Pending)
+    refused(broker)
+    assert isinstance(collected(broker), Pending)
+    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(told) == 2
+    assert all("1077" in line and "Being moved" in line and TOKEN not in line for line in told)
+
+
 def test_a_refusal_without_a_code_is_never_waited_for(broker: IbkrBroker, practice: PracticeBroker) -> None:
     practice.script("GetStatement", [error("", "Please try again shortly.")])
     outcome = collected(broker)
