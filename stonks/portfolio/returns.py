@@ -1,0 +1,176 @@
+"""Two rates of return: what the money earned (money-weighted, XIRR) and what the choices earned (time-weighted).
+
+Money-weighted: the yearly rate that discounts every flow, on a year of 365 days, to what there is at the end; as the
+spreadsheets' XIRR. Time-weighted: the returns between known values, linked; within a stretch that has flows, the
+modified Dietz method (flows weigh by the days they were in). Of a day, what is put in counts from its start, what is
+taken out until its end.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+from decimal import Context, Decimal, localcontext
+from itertools import pairwise
+from typing import NamedTuple
+
+ZERO, ONE = Decimal(0), Decimal(1)
+YEAR = 365
+FEWEST_DAYS = 7
+# Beyond a month without a value the modified Dietz method is only near where flows are small (GIPS: "large cash flow").
+LONGEST_STRETCH = 31
+LARGE_FLOW = Decimal("0.1")
+
+_CONTEXT = Context(prec=34)
+_SMALLEST = Decimal("1E-15")
+# Growth a year, from a millionth to a million times; closest around 1. Rates nearer to each other than 6 % are one.
+_GRID = [Decimal(10) ** (Decimal(step) / 40) for step in (*range(-240, -40, 10), *range(-40, 40), *range(40, 241, 10))]
+
+
+class Flow(NamedTuple):
+    on: date
+    amount: Decimal  # put in +, taken out -; in one currency
+
+
+class Worth(NamedTuple):
+    """At the end of a day, with that day's flows."""
+
+    on: date
+    value: Decimal
+
+
+class Return(NamedTuple):
+    """`rate` over the whole span (0.05 = 5 %), `yearly` where the span is a year or more; None: see `why`."""
+
+    rate: Decimal | None
+    yearly: Decimal | None
+    method: str
+    why: str = ""
+
+
+def money_weighted(start: Worth, flows: Iterable[Flow], end: Worth) -> Return:
+    """`flows`: those after `start` up to `end`, both days' ends."""
+    method = "money-weighted (XIRR)"
+    days = (end.on - start.on).days
+    if days < FEWEST_DAYS:
+        return Return(None, None, method, f"There are fewer than {FEWEST_DAYS} days between two known values.")
+    payments = [(start.on, -start.value), *((flow.on, -flow.amount) for flow in flows), (end.on, end.value)]
+    yearly = xirr(payments)
+    if isinstance(yearly, str):
+        return Return(None, None, method, yearly)
+    with localcontext(_CONTEXT):
+        rate = (ONE + yearly) ** (Decimal(days) / YEAR) - ONE
+    return Return(rate, yearly if days >= YEAR else None, method)
+
+
+def xirr(payments: Iterable[tuple[date, Decimal]]) -> Decimal | str:
+    """The yearly rate at which payments (paid -, received +) come to nothing; or, in words, why there is none."""
+    by_day: dict[date, Decimal] = defaultdict(Decimal)
+    for on, amount in payments:
+        by_day[on] += amount
+    series = sorted((on, amount) for on, amount in by_day.items() if amount)
+    if not (any(amount > 0 for _, amount in series) and any(amount < 0 for _, amount in series)):
+        return "Money went one way only: there is nothing to compare."
+    with localcontext(_CONTEXT):
+        steps = [((on - series[0][0]).days, amount) for on, amount in series]
+        at = [(growth, _present(steps, growth)[0]) for growth in _GRID]
+        roots = [growth for growth, value in at if value == 0]
+        brackets = [(low, high) for (low, a), (high, b) in pairwise(at) if a * b < 0]
+        if len(roots) + len(brackets) > 1:
+            return "More than one rate fits these payments."
+        if roots:
+            return roots[0] - ONE
+        if not brackets:
+            return "No rate fits these payments."
+        return _solve(steps, *brackets[0]) - ONE
+
+
+def time_weighted(values: Sequence[Worth], flows: Iterable[Flow]) -> Return:
+    """`values`: at least two days, in order; `flows`: those after the first of them up to the last."""
+    linked, stretches, estimated = ONE, 0, 0
+    method = "time-weighted"
+    if len(values) < 2 or (values[-1].on - values[0].on).days < FEWEST_DAYS:
+        return Return(None, None, method, f"There are fewer than {FEWEST_DAYS} days between two known values.")
+    waiting = sorted(flows)
+    place = 0
+    with localcontext(_CONTEXT):
+        for start, end in pairwise(values):
+            inside = []
+            while place < len(waiting) and waiting[place].on <= end.on:
+                inside.append(waiting[place])
+                place += 1
+            rate = _stretch(start, inside, end)
+            if isinstance(rate, str):
+                return Return(None, None, method, rate)
+            linked *= ONE + rate
+            stretches += 1
+            estimated += any(flow.on < end.on for flow in inside)
+        days = (values[-1].on - values[0].on).days
+        yearly = linked ** (Decimal(YEAR) / days) - ONE if days >= YEAR and linked >= 0 else None
+    method += f", {stretches} known value{'s' if stretches != 1 else ''} linked"
+    if estimated:
+        method += f", {estimated} of the stretches between them by modified Dietz"
+    return Return(linked - ONE, yearly, method)
+
+
+def modified_dietz(start: Decimal, flows: Iterable[tuple[Decimal, int]], end: Decimal, days: int) -> Decimal | None:
+    """Gain over average capital; each flow with the days it was in. None when no capital was at work on average."""
+    put_in, capital = ZERO, start
+    for amount, days_in in flows:
+        put_in += amount
+        capital += amount * days_in / days
+    gain = end - start - put_in
+    if capital <= 0:
+        return ZERO if gain == capital == 0 else None
+    return gain / capital
+
+
+def _stretch(start: Worth, flows: list[Flow], end: Worth) -> Decimal | str:
+    if not start.value and flows:
+        start = Worth(flows[0].on - timedelta(days=1), ZERO)
+    days = (end.on - start.on).days
+    early = sum((abs(flow.amount) for flow in flows if flow.on < end.on), ZERO)
+    if days > LONGEST_STRETCH and early > abs(start.value) * LARGE_FLOW:
+        return f"The value is not known between {start.on.isoformat()} and {end.on.isoformat()}, while money moved."
+    net: dict[date, Decimal] = defaultdict(Decimal)
+    for flow in flows:
+        net[flow.on] += flow.amount
+    # Bought and sold within the day, from nothing: only the purchases say what was at work.
+    for moved in (list(net.items()), [(flow.on, flow.amount) for flow in flows]):
+        weighed = [(amount, (end.on - on).days + (amount > 0)) for on, amount in moved]
+        rate = modified_dietz(start.value, weighed, end.value, days)
+        if rate is not None:
+            return rate if rate >= -1 else f"More than everything was lost until {end.on.isoformat()}."
+    return f"Nothing was invested on average until {end.on.isoformat()}, yet something was gained or lost."
+
+
+def _present(steps: list[tuple[int, Decimal]], growth: Decimal) -> tuple[Decimal, Decimal]:
+    """The present value and its derivative by `growth` (1 + yearly rate)."""
+    daily = growth ** (Decimal(-1) / YEAR)
+    value, slope, discount, last = ZERO, ZERO, ONE, 0
+    for day, amount in steps:
+        discount *= daily ** (day - last)
+        last = day
+        value += amount * discount
+        slope -= amount * discount * day
+    return value, slope / YEAR / growth
+
+
+def _solve(steps: list[tuple[int, Decimal]], low: Decimal, high: Decimal) -> Decimal:
+    """Newton's steps while they stay within the bracket, else halves of it."""
+    rising = _present(steps, low)[0] < 0
+    growth = (low + high) / 2
+    for _ in range(200):
+        value, slope = _present(steps, growth)
+        if (value < 0) is rising:
+            low = growth
+        else:
+            high = growth
+        guess = growth - value / slope if slope else low
+        if not low < guess < high:
+            guess = (low + high) / 2
+        if abs(guess - growth) < _SMALLEST * growth or value == 0:
+            return guess
+        growth = guess
+    return growth
