@@ -16,8 +16,11 @@ from stonks.core.amounts import PER_HUNDRED_CLASSES
 from stonks.core.records import CashKind, FxRate
 from stonks.db import db
 from stonks.ledger.entries import FOLD_ROWS
-from stonks.ledger.tables import Entry, ReportedPosition, ReportedRate
+from stonks.ledger.tables import Entry, Portfolio, ReportedPosition, ReportedRate
+from stonks.portfolio import holdings
+from stonks.portfolio.holdings import Holdings
 from stonks.portfolio.income import Receipt
+from stonks.portfolio.lots import Method
 from stonks.portfolio.movements import DERIVATIVES, Kind, Movement, instrument_key
 from stonks.portfolio.valuation import Instrument, Price, newer
 from stonks.rates import RateTable
@@ -26,7 +29,7 @@ _COLUMNS = (
     Entry.id, Entry.kind, Entry.type, Entry.entry_date, Entry.symbol, Entry.isin, Entry.currency, Entry.quantity,
     Entry.price, Entry.amount, Entry.commission, Entry.commission_currency, Entry.taxes, Entry.other_amount,
     Entry.other_currency, Entry.cancels, Entry.asset_class, Entry.multiplier, Entry.external_id, Entry.original_id,
-    Entry.action_kind, Entry.action_id, Entry.executed_at, Entry.description, Entry.notes,
+    Entry.action_kind, Entry.action_id, Entry.executed_at, Entry.report_date, Entry.description, Entry.notes,
 )  # fmt: skip
 _ZERO = Decimal(0)
 
@@ -49,6 +52,12 @@ class Folding:
     reported: list[Held] = field(default_factory=list)
     cash: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))  # per currency, all that is imported
     entries: int = 0
+    method: Method = Method.FIFO  # the portfolio's setting
+
+    def held(self, until: date | None = None) -> Holdings:
+        """The lots as the portfolio's setting has them, of movements up to the end of `until`."""
+        movements = (item for item in self.movements if until is None or item.on <= until)
+        return holdings.fold(movements, method=self.method, reported_short=self.reported_short)
 
     @property
     def reported_short(self) -> frozenset[str]:
@@ -72,7 +81,8 @@ def folding(portfolio_id: int) -> Folding:
         .execution_options(yield_per=FOLD_ROWS)
     )
     rows = list(db.session.execute(query))
-    found = Folding(entries=len(rows))
+    method = db.session.scalar(select(Portfolio.lot_method).where(Portfolio.id == portfolio_id))
+    found = Folding(entries=len(rows), method=Method(method or Method.FIFO))
     names = _Names(chain(rows, positions))
     for row in rows:
         if row.kind in ("TRADE", "CORPORATE_ACTION", "TRANSFER") and row.quantity:
@@ -175,7 +185,8 @@ def _trade_cash(row: Any, quantity: Decimal) -> Decimal:
 def _receive(found: Folding, row: Any, names: _Names) -> None:
     if row.kind == "CASH" and row.amount is not None:
         name = names.isin(row) or row.symbol
-        found.receipts.append(Receipt(row.entry_date, CashKind(row.type), row.amount, row.currency, name, row.id))
+        kind = CashKind(row.type)
+        found.receipts.append(Receipt(row.entry_date, kind, row.amount, row.currency, name, row.id, row.report_date))
     elif row.commission:
         name = names.isin(row) or row.symbol
         currency = row.commission_currency or row.currency

@@ -10,14 +10,17 @@ from sqlalchemy import select
 from stonks.core.errors import InvalidInput, NotFound
 from stonks.db import db, transaction
 from stonks.ledger.tables import Portfolio
+from stonks.portfolio.lots import Method
 
 LONGEST_NAME = 100
 
 
-def create(user_id: int, name: str, base_currency: str, now: datetime) -> Portfolio:
+def create(user_id: int, name: str, base_currency: str, now: datetime, lot_method: Method = Method.FIFO) -> Portfolio:
     """A new, empty portfolio. Raises InvalidInput."""
     name, base_currency = _checked(name, base_currency)
-    portfolio = Portfolio(user_id=user_id, name=name, base_currency=base_currency, created_at=now)
+    portfolio = Portfolio(
+        user_id=user_id, name=name, base_currency=base_currency, lot_method=lot_method, created_at=now
+    )
     with transaction():
         db.session.add(portfolio)
     return portfolio
@@ -36,12 +39,13 @@ def list_for(user_id: int) -> list[Portfolio]:
     return list(db.session.scalars(select(Portfolio).where(Portfolio.user_id == user_id).order_by(Portfolio.name)))
 
 
-def rename(portfolio: Portfolio, name: str, base_currency: str) -> None:
+def change(portfolio: Portfolio, name: str, base_currency: str, lot_method: Method) -> None:
     """Raises InvalidInput."""
     name, base_currency = _checked(name, base_currency)
     with transaction():
         portfolio.name = name
         portfolio.base_currency = base_currency
+        portfolio.lot_method = lot_method
 
 
 def delete(portfolio: Portfolio) -> None:

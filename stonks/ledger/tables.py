@@ -18,6 +18,7 @@ class Portfolio(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     name: Mapped[str] = mapped_column(String(100))
     base_currency: Mapped[str] = mapped_column(String(3))
+    lot_method: Mapped[str] = mapped_column(String(10), default="fifo", server_default="fifo")  # lots.Method
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 

@@ -29,6 +29,7 @@ class Receipt(NamedTuple):
     currency: str
     key: str | None = None  # the instrument it came from
     entry_id: int | None = None
+    reported_on: date | None = None  # when the broker booked it, where told: a correction keeps the day it corrects
 
 
 class Income(NamedTuple):

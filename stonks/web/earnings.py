@@ -14,7 +14,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import login_required
 
 from stonks.ledger import folding
-from stonks.portfolio import holdings, income
+from stonks.portfolio import income
 from stonks.portfolio.income import Income
 from stonks.portfolio.lots import ClosedLot
 from stonks.portfolio.overview import gain_in_base, in_base
@@ -42,7 +42,7 @@ def gains(portfolio_id: int) -> ResponseReturnValue:
     page = portfolio_page(portfolio_id)
     found = folding.folding(portfolio_id)
     rates = folding.rates(portfolio_id, page.portfolio.base_currency)
-    held = holdings.fold(found.movements, reported_short=found.reported_short)
+    held = found.held()
     lots = sorted(held.closed_lots(), key=lambda lot: (lot.closed, lot.key, lot.opened), reverse=True)
     years = sorted({lot.closed.year for lot in lots}, reverse=True)
     year = _year(years)

@@ -15,7 +15,6 @@ from stonks.ledger import corrections, entries, folding
 from stonks.ledger.corrections import Correction
 from stonks.ledger.folding import Folding
 from stonks.ledger.tables import Portfolio
-from stonks.portfolio import holdings
 from stonks.portfolio.holdings import Holdings
 from stonks.portfolio.income import Receipt
 from stonks.portfolio.lots import Book
@@ -110,8 +109,7 @@ def reconciliation(portfolio_id: int) -> ResponseReturnValue:
 
 
 def _fold(found: Folding, until: date | None = None) -> Holdings:
-    movements = (item for item in found.movements if until is None or item.on <= until)
-    return holdings.fold(movements, reported_short=found.reported_short)
+    return found.held(until)
 
 
 def _agreement(found: Folding, held: Holdings) -> Agreement | None:

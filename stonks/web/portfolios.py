@@ -6,10 +6,12 @@ from flask import Blueprint, make_response, redirect, render_template, request, 
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 from flask_wtf import FlaskForm
-from wtforms import StringField
+from wtforms import SelectField, StringField
+from wtforms.fields import SelectChoice
 from wtforms.validators import DataRequired, Length
 
 from stonks.ledger import portfolios
+from stonks.portfolio.lots import Method
 from stonks.services import services
 from stonks.web.errors import beside
 from stonks.web.pages import portfolio_page, reminder_cookie, summaries
@@ -43,6 +45,18 @@ class PortfolioForm(FlaskForm):
     base_currency = StringField(
         "Base currency", [DataRequired("Say which currency totals are shown in, like USD or EUR.")]
     )
+    lot_method = SelectField(
+        "Which lots a sale closes",
+        choices=[
+            SelectChoice(Method.FIFO.value, "First in, first out"),
+            SelectChoice(Method.AVERAGE.value, "All of them, at average cost"),
+        ],
+        default=Method.FIFO.value,
+    )
+
+    @property
+    def method(self) -> Method:
+        return Method(self.lot_method.data)
 
 
 class DeleteForm(FlaskForm):
@@ -62,7 +76,7 @@ def new() -> ResponseReturnValue:
     if form.validate_on_submit():
         with beside(form):
             name, currency = form.name.data or "", form.base_currency.data or ""
-            portfolio = portfolios.create(current_user.id, name, currency, services().clock())
+            portfolio = portfolios.create(current_user.id, name, currency, services().clock(), form.method)
             return redirect(url_for("overview.show", portfolio_id=portfolio.id), 303)
     page = render_template("portfolios/new.html", form=form, currencies=COMMON_CURRENCIES)
     return page, 422 if form.is_submitted() else 200
@@ -75,7 +89,7 @@ def edit(portfolio_id: int) -> ResponseReturnValue:
     form = PortfolioForm(obj=page.portfolio)
     if form.validate_on_submit():
         with beside(form):
-            portfolios.rename(page.portfolio, form.name.data or "", form.base_currency.data or "")
+            portfolios.change(page.portfolio, form.name.data or "", form.base_currency.data or "", form.method)
             return redirect(url_for("connections.settings", portfolio_id=portfolio_id), 303)
     return _edit_page(page, form, DeleteForm(formdata=None)), 422 if form.is_submitted() else 200
 

@@ -39,6 +39,42 @@ def test_average_cost_spreads_the_cost_over_all_shares() -> None:
     assert (found.quantity, found.cost) == (D(150), D(1750))
 
 
+# Table 3 of the Internal Revenue Service's Publication 564 (2009), "Example of How To Figure Basis of Shares Sold".
+IRS_TABLE = (
+    trade("2008-02-06", "160", "25"),
+    trade("2008-08-07", "240", "20"),
+    trade("2008-12-18", "10", "30"),
+    trade("2009-10-01", "-210", "32"),
+)
+
+
+def test_both_methods_give_the_basis_of_the_internal_revenue_services_table() -> None:
+    first_out = book(*IRS_TABLE)
+    assert [(lot.quantity, lot.cost) for lot in first_out.closed] == [(D(160), D(4000)), (D(50), D(1000))]
+    assert sum(lot.gain or 0 for lot in first_out.closed) == 6720 - 5000
+    average = book(*IRS_TABLE, method=Method.AVERAGE)
+    # The table rounds 9,100 / 410 to 22.20 a share, which makes 4,662.
+    assert [(lot.quantity, round(lot.cost, 2)) for lot in average.closed] == [(D(210), D("4660.98"))]
+    assert round(average.cost / average.quantity, 2) == D("22.20")
+    assert average.closed[0].cost + average.cost == 9100
+
+
+def test_a_pool_with_costs_of_dealing_gives_the_revenue_and_customs_gains() -> None:
+    """HM Revenue & Customs, helpsheet HS284, example 3 (Ms Pierson, Lobster plc): gains of 329 and 300 pounds."""
+    found = book(
+        trade("2015-04-01", "1000", "4.00", fee="150"),
+        trade("2017-09-01", "500", "4.10", fee="80"),
+        trade("2018-05-01", "-700", "4.80", fee="100"),
+        trade("2019-02-01", "-400", "5.20", fee="105"),
+        method=Method.AVERAGE,
+    )
+    assert [(round(lot.cost), lot.proceeds, round(lot.gain or 0)) for lot in found.closed] == [
+        (D(2931), D(3260), D(329)),
+        (D(1675), D(1975), D(300)),
+    ]
+    assert (found.quantity, round(found.cost)) == (D(400), D(1675))
+
+
 def test_commissions_raise_the_cost_and_lower_the_proceeds() -> None:
     found = book(trade("2024-01-02", "10", "100", fee="1"), trade("2024-01-03", "-10", "110", fee="1.50"))
     assert (found.closed[0].cost, found.closed[0].proceeds, found.closed[0].gain) == (D(1001), D("1098.50"), D("97.50"))

@@ -60,6 +60,29 @@ def test_income_is_by_month_instrument_and_currency(signed_in: FlaskClient, earn
     assert sum(Decimal(row["Fees USD"]) for row in rows) == -3
 
 
+def test_the_portfolios_setting_says_which_lots_a_sale_closes(
+    signed_in: FlaskClient, mine: Portfolio, clock: Clock
+) -> None:
+    """Table 3 of the Internal Revenue Service's Publication 564 (2009): a basis of 5,000 or, on average, 4,660.98."""
+    rows = [
+        trade("1", quantity="160", price="25", on=date(2008, 2, 6), commission=None),
+        trade("2", quantity="240", price="20", on=date(2008, 8, 7), commission=None),
+        trade("3", quantity="10", price="30", on=date(2008, 12, 18), commission=None),
+        trade("4", side=Side.SELL, quantity="210", price="32", on=date(2009, 10, 1), commission=None),
+    ]
+    import_reading(mine.id, ReadingOf(rows), origin="upload", now=clock.now)
+    text = see(signed_in, mine, "/gains?year=2009")
+    assert "first in, first out" in text
+    assert "Total +1720.00" in text
+    form = {"name": mine.name, "base_currency": "USD", "lot_method": "average"}
+    assert signed_in.post(f"/portfolios/{mine.id}/edit", data=form).status_code == 303
+    text = see(signed_in, mine, "/gains?year=2009")
+    assert "at average cost" in text
+    assert "Total +2059.02" in text
+    assert "22.195" in see(signed_in, mine)  # the average cost of what is left
+    assert "4439.02" in see(signed_in, mine, "/instruments/US0378331005/USD")
+
+
 @pytest.mark.parametrize("rest", ["/gains", "/income"])
 def test_nothing_earned_is_said(signed_in: FlaskClient, mine: Portfolio, anothers: Portfolio, rest: str) -> None:
     assert "Back to the overview" in see(signed_in, mine, rest)

@@ -26,6 +26,7 @@ def test_a_portfolio_takes_a_name_and_a_currency(signed_in: FlaskClient, owner: 
         ({"name": "", "base_currency": "USD"}, "Give it a name."),
         ({"name": "Long term", "base_currency": ""}, "Say which currency"),
         ({"name": "Long term", "base_currency": "dollars"}, 'id="base_currency-error"'),
+        ({"name": "Long term", "base_currency": "USD", "lot_method": "best"}, 'id="lot_method-error"'),
     ],
 )
 def test_a_portfolio_of_the_wrong_shape_is_asked_for_again(
