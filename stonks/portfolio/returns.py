@@ -52,10 +52,10 @@ class Return(NamedTuple):
 def money_weighted(start: Worth, flows: Iterable[Flow], end: Worth) -> Return:
     """`flows`: those after `start` up to `end`, both days' ends."""
     method = "money-weighted (XIRR)"
-    days = (end.on - start.on).days
+    payments = [(start.on, -start.value), *((flow.on, -flow.amount) for flow in flows), (end.on, end.value)]
+    days = (end.on - min(on for on, amount in payments if amount or on == end.on)).days
     if days < FEWEST_DAYS:
         return Return(None, None, method, f"There are fewer than {FEWEST_DAYS} days between two known values.")
-    payments = [(start.on, -start.value), *((flow.on, -flow.amount) for flow in flows), (end.on, end.value)]
     yearly = xirr(payments)
     if isinstance(yearly, str):
         return Return(None, None, method, yearly)
@@ -90,9 +90,11 @@ def time_weighted(values: Sequence[Worth], flows: Iterable[Flow]) -> Return:
     """`values`: at least two days, in order; `flows`: those after the first of them up to the last."""
     linked, stretches, estimated = ONE, 0, 0
     method = "time-weighted"
-    if len(values) < 2 or (values[-1].on - values[0].on).days < FEWEST_DAYS:
-        return Return(None, None, method, f"There are fewer than {FEWEST_DAYS} days between two known values.")
     waiting = sorted(flows)
+    began = values[0].on if values[0].value or not waiting else waiting[0].on
+    days = (values[-1].on - began).days
+    if len(values) < 2 or days < FEWEST_DAYS:
+        return Return(None, None, method, f"There are fewer than {FEWEST_DAYS} days between two known values.")
     place = 0
     with localcontext(_CONTEXT):
         for start, end in pairwise(values):
@@ -106,7 +108,6 @@ def time_weighted(values: Sequence[Worth], flows: Iterable[Flow]) -> Return:
             linked *= ONE + rate
             stretches += 1
             estimated += any(flow.on < end.on for flow in inside)
-        days = (values[-1].on - values[0].on).days
         yearly = linked ** (Decimal(YEAR) / days) - ONE if days >= YEAR and linked >= 0 else None
     method += f", {stretches} known value{'s' if stretches != 1 else ''} linked"
     if estimated:

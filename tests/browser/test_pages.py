@@ -19,6 +19,7 @@ OWN_PAGES = [
     "/portfolios/new",
     "/account",
     "{portfolio}",
+    "{portfolio}/performance",
     "{portfolio}/edit",
     "{portfolio}/transactions",
     "{portfolio}/transactions/new",

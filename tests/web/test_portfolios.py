@@ -67,7 +67,7 @@ def test_deleting_asks_for_the_name(signed_in: FlaskClient, mine: Portfolio, own
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("GET", ""), ("GET", "/edit"), ("POST", "/edit"), ("POST", "/delete"), ("POST", "/dismiss"),
+        ("GET", ""), ("GET", "/performance"), ("GET", "/edit"), ("POST", "/edit"), ("POST", "/delete"), ("POST", "/dismiss"),
         ("GET", "/transactions"), ("GET", "/transactions/new"), ("POST", "/transactions/new"),
         ("GET", "/transactions/1/edit"), ("POST", "/transactions/1/delete"), ("GET", "/transactions/export.csv"),
         ("GET", "/import"), ("POST", "/import"), ("GET", "/settings"), ("POST", "/settings/save"),

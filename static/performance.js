@@ -1,0 +1,40 @@
+// Draws value and net invested over time from the chart's own data. Without it the table beside says the same.
+"use strict";
+
+// The legend stands below, in two lines where it is narrow.
+const size = (box) => ({ width: box.clientWidth, height: box.clientHeight - (box.clientWidth < 420 ? 56 : 30) });
+
+const draw = (box) => {
+  const [days, invested, values] = JSON.parse(box.dataset.series);
+  const fewKnown = values.filter((value) => value != null).length < 200;
+  const times = days.map((day) => Date.parse(day) / 1000);
+  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const number = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 0 });
+  const short = new Intl.NumberFormat("en-GB", { notation: "compact", maximumFractionDigits: 1 });
+  const words = (value, at) => (at == null ? "" : value == null ? "not known" : number.format(value).replaceAll(",", "\u2009"));
+  const axis = { stroke: colour("--muted"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, font: "12px Inter, system-ui, sans-serif" };
+  const options = {
+    ...size(box),
+    tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
+    scales: { x: { time: true } },
+    legend: { live: true },
+    cursor: { y: false },
+    axes: [axis, { ...axis, size: 56, values: (_chart, ticks) => ticks.map((tick) => short.format(tick)) }],
+    series: [
+      { label: "Day", value: (_chart, seconds) => (seconds == null ? "" : new Date(seconds * 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" })) },
+      { label: box.dataset.invested, stroke: colour("--muted"), width: 2, dash: [6, 4], paths: uPlot.paths.stepped({ align: 1 }), points: { show: false }, value: (_chart, value, _series, at) => words(value, at) },
+      { label: box.dataset.value, stroke: colour("--accent"), width: 2, spanGaps: false, points: { show: fewKnown, size: 5 }, value: (_chart, value, _series, at) => words(value, at) },
+    ],
+  };
+  box.replaceChildren();
+  return new uPlot(options, [times, invested, values], box);
+};
+
+for (const box of document.querySelectorAll(".time-chart")) {
+  let chart = draw(box);
+  new ResizeObserver(() => chart.width !== box.clientWidth && chart.setSize(size(box))).observe(box);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+    chart.destroy();
+    chart = draw(box);
+  });
+}

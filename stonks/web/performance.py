@@ -1,0 +1,74 @@
+"""How a portfolio did over a range of days: its value against what was put in, its returns, and what it earned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from flask import Blueprint, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_login import login_required
+
+from stonks.ledger import folding, history
+from stonks.portfolio.earned import earned
+from stonks.portfolio.performance import Point, Told, performance
+from stonks.services import services
+from stonks.web import ranges
+from stonks.web.pages import portfolio_page
+
+blueprint = Blueprint("performance", __name__)
+
+MOST_ROWS = 60
+
+
+class Lack(NamedTuple):
+    symbol: str
+    days: int
+
+
+@blueprint.get("/portfolios/<int:portfolio_id>/performance")
+@login_required
+def show(portfolio_id: int) -> ResponseReturnValue:
+    page = portfolio_page(portfolio_id)
+    asked = ranges.asked_for(request.args, services().clock().date())
+    found = folding.folding(portfolio_id)
+    rates = folding.rates(portfolio_id, page.portfolio.base_currency)
+    held = found.held()
+    told = Told(
+        found.movements,
+        found.receipts,
+        found.instruments,
+        held,
+        history.marks(portfolio_id, found),
+        history.cash_days(portfolio_id),
+    )
+    view = performance(told, rates, asked.first, asked.last)
+    return render_template(
+        "performance/page.html",
+        page=page,
+        entries=found.entries,
+        names=ranges.NAMES,
+        range=asked,
+        view=view,
+        chart=_for_chart(view.points),
+        rows=_for_table(view.points),
+        left_out=[found.instruments[key] for key in view.left_out],
+        unpriced=[Lack(found.instruments[key].symbol, days) for key, days in view.unpriced],
+        earned=earned(found.receipts, held.closed_lots(), found.instruments, rates, asked.first, asked.last),
+        rates=rates,
+    )
+
+
+def _for_chart(points: Sequence[Point]) -> str:
+    """Days, what was put in and values, as JSON text: a picture may round, so plain numbers serve."""
+    days = [f'"{point.on.isoformat()}"' for point in points]
+    invested = [format(point.invested, ".2f") for point in points]
+    values = ["null" if point.value is None else format(point.value, ".2f") for point in points]
+    return "[" + ",".join(f"[{','.join(series)}]" for series in (days, invested, values)) + "]"
+
+
+def _for_table(points: Sequence[Point]) -> list[Point]:
+    """The newest first; of a long history only each month's last day and the last of all."""
+    if len(points) > MOST_ROWS:
+        points = list({point.on.replace(day=1): point for point in points}.values())
+    return list(reversed(points))

@@ -1,0 +1,150 @@
+"""The performance page, as a person sees it."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from datetime import date
+from io import BytesIO
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.datastructures import MultiDict
+
+from stonks.core.records import CashKind, Side
+from stonks.ledger.tables import Portfolio
+from stonks.practice import demo_statement
+from stonks.web.ranges import asked_for
+from tests.conftest import Clock
+from tests.readings import dividend, position, trade
+from tests.web.test_overview import Let, let, see, withheld
+
+__all__ = ["let"]
+
+TODAY = date(2026, 11, 20)
+
+
+@pytest.fixture
+def earned(mine: Portfolio, let: Let) -> Portfolio:
+    let(
+        trade("1", quantity="10", price="100", on=date(2025, 11, 21), commission="-1"),
+        trade("2", side=Side.SELL, quantity="4", price="120", on=date(2026, 3, 2), commission="-1"),
+        trade("3", quantity="1", price="50", on=date(2026, 3, 2), commission=None, symbol="SAP", currency="EUR"),
+        trade("4", side=Side.SELL, quantity="1", price="60", on=date(2026, 3, 4), symbol="SAP", currency="EUR"),
+        dividend("5", "20", on=date(2026, 4, 1)),
+        withheld("6", "-3", on=date(2026, 4, 1)),
+        dividend("7", "5", on=date(2025, 12, 1)),
+        position("6", date(2026, 11, 19)),
+    )
+    return mine
+
+
+def test_returns_are_told_with_their_methods(signed_in: FlaskClient, earned: Portfolio) -> None:
+    text = see(signed_in, earned, "/performance")
+    assert "Return on what was invested in securities" in text
+    assert "Gain on securities +710.24 USD 20 Nov 2025 to 20 Nov 2026 : 0.00 at the start, 489.76 put in" in text
+    assert re.search(r"Money-weighted return \+1\d\d\.\d % money-weighted \(XIRR\); less than a year", text)
+    assert re.search(r"Time-weighted return \+1\d\d\.\d % time-weighted, 5 known values linked, 2 of", text)
+
+
+def test_the_chart_and_its_table_hold_the_same_days(signed_in: FlaskClient, earned: Portfolio) -> None:
+    page = signed_in.get(f"/portfolios/{earned.id}/performance").text
+    series = re.search(r'data-series="([^"]+)"', page)
+    assert series
+    days, invested, values = json.loads(html.unescape(series[1]))
+    assert days[0] == "2025-11-20"
+    assert (invested[1], values[1]) == (1001, 1000)
+    assert (days[-1], values[-1]) == ("2026-11-20", 1200)
+    assert values[days.index("2026-04-01")] is None
+    table = page[page.index("Value and net invested, the newest day first") :]
+    assert table.count("<tr>") - 1 >= len(days)
+    assert "not known" in table
+
+
+@pytest.mark.parametrize(
+    ("query", "net", "gain"),
+    [
+        ("", "22.00", "+88"),
+        ("?range=year", "17.00", "+88"),
+        ("?range=last-year", "5.00", "0.00"),
+        ("?range=12-months", "22.00", "+88"),
+        ("?first=2026-03-03&last=2026-03-31", "0.00", "+10"),
+    ],
+)
+def test_what_was_earned_is_of_the_range(
+    signed_in: FlaskClient, earned: Portfolio, query: str, net: str, gain: str
+) -> None:
+    text = see(signed_in, earned, f"/performance{query}")
+    assert f"Income, net {net} USD" in text
+    assert f"Realised gain {gain}" in text
+
+
+def test_each_currency_has_its_own_figures(signed_in: FlaskClient, earned: Portfolio) -> None:
+    text = see(signed_in, earned, "/performance?range=year")
+    assert "EUR 0.00 EUR 0.00 EUR 0.00 EUR +9.00 EUR -1.00" in text
+    assert "USD 20.00 USD -3.00 USD 17.00 USD +78.60 USD -1.00" in text
+
+
+def test_deposits_make_it_the_accounts_return(signed_in: FlaskClient, mine: Portfolio, let: Let) -> None:
+    deposit = dividend("1", "1000", on=date(2026, 1, 5))._replace(kind=CashKind.DEPOSIT, symbol=None, isin=None)
+    let(
+        deposit,
+        trade("2", quantity="5", price="100", on=date(2026, 1, 6), commission=None),
+        position("5", date(2026, 11, 19)),
+    )
+    text = see(signed_in, mine, "/performance")
+    assert "Return on the account" in text
+    assert "Gain +500.00 USD" in text
+    assert "Money-weighted return +50.0 %" in text
+
+
+def test_what_is_no_part_of_it_is_named(signed_in: FlaskClient, mine: Portfolio, let: Let) -> None:
+    let(trade("2", side=Side.SELL, quantity="4", price="120", on=date(2026, 3, 2)))
+    text = see(signed_in, mine, "/performance")
+    assert "No part of it" in text
+    assert "AAPL" in text
+
+
+def test_the_demo_year_has_both_returns(signed_in: FlaskClient, mine: Portfolio, clock: Clock) -> None:
+    year = BytesIO(demo_statement.whole_year(clock.now.date()))
+    signed_in.post(f"/portfolios/{mine.id}/import", data={"statement": (year, "year.csv")})
+    text = see(signed_in, mine, "/performance")
+    assert "Return on" in text
+    assert "Money-weighted return not defined" not in text
+
+
+def test_an_empty_portfolio_has_nothing_to_measure(
+    signed_in: FlaskClient, mine: Portfolio, anothers: Portfolio
+) -> None:
+    assert "Nothing to measure yet" in see(signed_in, mine, "/performance")
+    assert signed_in.get(f"/portfolios/{anothers.id}/performance").status_code == 404
+
+
+def test_a_range_that_makes_no_sense_is_said_and_shows_everything(signed_in: FlaskClient, earned: Portfolio) -> None:
+    for query in ("first=soon", "first=2026-05-01&last=2026-04-01", "first=2027-01-01"):
+        text = see(signed_in, earned, f"/performance?{query}")
+        assert "All time is shown." in text
+        assert "Income, net 22.00" in text
+
+
+@pytest.mark.parametrize(
+    ("query", "first", "last"),
+    [
+        ({}, None, TODAY),
+        ({"range": "nonsense"}, None, TODAY),
+        ({"range": "year"}, date(2026, 1, 1), TODAY),
+        ({"range": "last-year"}, date(2025, 1, 1), date(2025, 12, 31)),
+        ({"range": "12-months"}, date(2025, 11, 21), TODAY),
+        ({"first": "2026-02-01"}, date(2026, 2, 1), TODAY),
+        ({"last": "2030-02-01"}, None, TODAY),
+        ({"first": "2026-02-01", "last": "2026-02-01"}, date(2026, 2, 1), date(2026, 2, 1)),
+    ],
+)
+def test_ranges_by_name_and_by_day(query: dict[str, str], first: date | None, last: date) -> None:
+    found = asked_for(MultiDict(query), TODAY)
+    assert (found.first, found.last, found.problem) == (first, last, "")
+
+
+def test_twelve_months_until_a_leap_day() -> None:
+    assert asked_for(MultiDict({"range": "12-months"}), date(2028, 2, 29)).first == date(2027, 3, 1)
