@@ -13,7 +13,7 @@ from stonks.portfolio import income
 from stonks.portfolio.holdings import Holdings
 from stonks.portfolio.income import Income, Receipt
 from stonks.portfolio.lots import ZERO, ClosedLot
-from stonks.portfolio.valuation import Instrument, Price, Rates, Valued, value
+from stonks.portfolio.valuation import Instrument, Price, Rates, Valued, converted, value
 
 
 class Gains(NamedTuple):
@@ -140,7 +140,7 @@ def in_base(receipts: Iterable[Receipt], rates: Rates) -> list[Receipt]:
     for receipt in receipts:
         rate = rates(receipt.currency, receipt.on)
         if rate is not None:
-            found.append(receipt._replace(amount=receipt.amount * rate))
+            found.append(receipt._replace(amount=converted(receipt.amount, rate)))
     return found
 
 
@@ -161,7 +161,9 @@ def gain_in_base(lot: ClosedLot, instrument: Instrument, rates: Rates) -> Decima
     then, now = rates(instrument.currency, lot.opened), rates(instrument.currency, lot.closed)
     if lot.gain is None or then is None or now is None:
         return None
-    return lot.gain * now if instrument.unpaid else lot.proceeds * now - lot.cost * then
+    if instrument.unpaid:
+        return converted(lot.gain, now)
+    return converted(lot.proceeds, now) - converted(lot.cost, then)
 
 
 def cost_over_time(holdings: Holdings, instruments: Mapping[str, Instrument], rates: Rates, today: date) -> list[Point]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import NamedTuple
 
 from stonks.core.amounts import PER_HUNDRED_CLASSES, UNPAID_CLASSES
@@ -17,7 +17,17 @@ from stonks.portfolio.lots import ZERO, Book
 
 OLD = timedelta(days=5)
 
+_WIDE = Context(prec=60)
+_SMALLEST = Decimal("1E-12")
+
 Rates = Callable[[str, date], Decimal | None]  # currency, day -> what one unit is in the base currency
+
+
+def converted(amount: Decimal, rate: Decimal) -> Decimal:
+    """To twelve places, so that sums of what was converted are exact and the same in any order."""
+    if rate == 1:
+        return amount
+    return _WIDE.multiply(amount, rate).quantize(_SMALLEST, ROUND_HALF_EVEN, _WIDE)
 
 
 class Instrument(NamedTuple):

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from datetime import date
 from decimal import Decimal
 
 import pytest
 from flask.testing import FlaskClient
 
-from stonks.core.records import Side
+from stonks.accounts import users
+from stonks.core.records import CashKind, Record, Side
+from stonks.ledger import portfolios
 from stonks.ledger.importing import import_reading
 from stonks.ledger.tables import Portfolio
 from tests.conftest import Clock
@@ -81,6 +84,85 @@ def test_the_portfolios_setting_says_which_lots_a_sale_closes(
     assert "Total +2059.02" in text
     assert "22.195" in see(signed_in, mine)  # the average cost of what is left
     assert "4439.02" in see(signed_in, mine, "/instruments/US0378331005/USD")
+
+
+@pytest.fixture
+def in_euros(owner: users.User, clock: Clock) -> Portfolio:
+    """Dollars and a few cents at rates with no end, in a portfolio of euros."""
+    found = portfolios.create(owner.id, "In euros", "EUR", clock.now)
+    rows: list[Record] = []
+    for number in range(1, 40):
+        on = date(2024 + number % 2, 1 + number % 12, 1 + number % 27)
+        rows.append(dividend(f"d{number}", f"{number}.{number:02}", on))
+        rows.append(withheld(f"w{number}", f"-0.{number:02}", on))
+        rows.append(trade(f"b{number}", quantity="3", price=f"10.{number:02}", on=on))
+        rows.append(trade(f"s{number}", side=Side.SELL, quantity="1", price="11", on=on.replace(year=2026)))
+    interest = dividend("i", "7.77", date(2025, 3, 3))
+    rows.append(interest._replace(kind=CashKind.INTEREST, isin=None, symbol=None))
+    import_reading(found.id, ReadingOf(rows), origin="upload", now=clock.now)
+    return found
+
+
+def total_row(client: FlaskClient, address: str, title: str) -> list[Decimal]:
+    """The figures of a table's last row with all their digits, as a pointer shows them."""
+    page = client.get(address).text
+    foot = page[page.index(f'<caption class="hidden-text">{title}') :]
+    foot = foot[foot.index("<tfoot") : foot.index("</tfoot")]
+    shown = re.findall(r'title="([^"]+)"|<span class="num[^>]*><span>([^<]+)<', foot)
+    return [
+        Decimal((exact or all_there).replace("\u2009", "").replace("\u2212", "-").lstrip("+"))
+        for exact, all_there in shown
+    ]
+
+
+@pytest.mark.parametrize("name", ["year", "month", "instrument", "country"])
+@pytest.mark.parametrize("year", ["all", "2025"])
+def test_every_table_of_income_and_its_file_agree_to_the_last_digit(
+    signed_in: FlaskClient, in_euros: Portfolio, name: str, year: str
+) -> None:
+    if (name, year) == ("year", "2025"):
+        return
+    address = f"/portfolios/{in_euros.id}/income?year={year}"
+    rows = table(signed_in, f"{address}&as=csv&table={name}")
+    sums = [sum(Decimal(row[f"{word} EUR"]) for row in rows) for word in ("Gross", "Withheld", "Net", "Fees")]
+    assert total_row(signed_in, address, f"By {name}") == sums
+    assert len(str(sums[0])) > 12
+
+
+def test_gains_and_their_file_agree_to_the_last_digit(signed_in: FlaskClient, in_euros: Portfolio) -> None:
+    address = f"/portfolios/{in_euros.id}/gains?year=2026"
+    rows = table(signed_in, f"{address}&as=csv")
+    assert len(rows) == 39
+    by_lot = sum(Decimal(row["Gain EUR"]) for row in rows)
+    assert total_row(signed_in, address, "Closed lots") == [by_lot]
+    by_year = table(signed_in, f"/portfolios/{in_euros.id}/gains?year=all&as=csv&table=year")
+    assert [(row["Year"], Decimal(row["Gain EUR"])) for row in by_year] == [("2026", by_lot)]
+
+
+def test_income_is_by_the_country_of_the_isin(signed_in: FlaskClient, in_euros: Portfolio) -> None:
+    rows = table(signed_in, f"/portfolios/{in_euros.id}/income?year=all&as=csv&table=country")
+    assert [(row["Country"], row["Code"]) for row in rows] == [("United States", "US"), ("Without an instrument", "")]
+    assert "United States US gross" in see(signed_in, in_euros, "/income?year=all")
+
+
+def test_a_correction_after_the_years_end_is_marked_in_the_year_it_changes(
+    signed_in: FlaskClient, earned: Portfolio, clock: Clock
+) -> None:
+    back = withheld("8", "1.50", date(2025, 4, 1))._replace(report_date=date(2026, 2, 20))
+    import_reading(earned.id, ReadingOf([back]), origin="upload", now=clock.now)
+    text = see(signed_in, earned, "/income?year=2025")
+    assert "Apr 2025 corrected late gross 10.00 1.50 withheld 11.50" in text
+    assert "AAPL Withholding tax 1 Apr 2025 booked 20 Feb 2026 2025 +1.50 USD" in text
+    assert "Corrections after the year’s end" in see(signed_in, earned, "/income?year=2026")
+    assert "Apr 2026 gross 20.00" in see(signed_in, earned, "/income?year=2026")
+    rows = table(signed_in, f"/portfolios/{earned.id}/income?year=all&as=csv&table=corrections")
+    assert [(row["Booked"], row["Belongs to"], row["Amount USD"]) for row in rows] == [("2026-02-20", "2025", "1.5")]
+
+
+def test_without_corrections_nothing_is_said_of_them(signed_in: FlaskClient, earned: Portfolio) -> None:
+    text = see(signed_in, earned, "/income?year=all")
+    assert "corrected late" not in text
+    assert "Corrections after" not in text
 
 
 @pytest.mark.parametrize("rest", ["/gains", "/income"])

@@ -1,0 +1,50 @@
+"""Payments that change a year after it has ended.
+
+A broker corrects last year's withheld tax in spring: the new row keeps the old day and bears a later report date. Or it
+takes a payment back in the new year, by a row of the opposite amount that bears its own day.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import timedelta
+from decimal import Decimal
+from typing import NamedTuple
+
+from stonks.core.records import CashKind
+from stonks.portfolio.income import Receipt
+
+# A payment of New Year's Eve is booked in January without being a correction.
+_BOOKED_WITHIN = timedelta(days=10)
+# +1: money comes, -1: it goes. The other way round it takes something back.
+_USUAL = {CashKind.DIVIDEND: 1, CashKind.PAYMENT_IN_LIEU: 1, CashKind.WITHHOLDING_TAX: -1}
+
+
+class Late(NamedTuple):
+    receipt: Receipt
+    concerns: int  # the year it belongs to
+    known_in: int  # the year in which it came
+
+
+def late(receipts: Iterable[Receipt]) -> list[Late]:
+    """Of all receipts of a portfolio; the newest first."""
+    ordered = sorted(receipts, key=lambda one: one.on)
+    untaken = Counter((*_facts(one, one.amount), one.on.year) for one in ordered)
+    found = []
+    for one in ordered:
+        booked = one.reported_on or one.on
+        if booked.year > one.on.year and booked - one.on > _BOOKED_WITHIN:
+            found.append(Late(one, one.on.year, booked.year))
+        elif one.amount * _USUAL.get(one.kind, 0) < 0:
+            taken = _facts(one, -one.amount)
+            for year in range(one.on.year - 1, ordered[0].on.year - 1, -1):
+                if untaken[(*taken, year)] > 0:
+                    untaken[(*taken, year)] -= 1
+                    found.append(Late(one, year, one.on.year))
+                    break
+    return sorted(found, key=lambda item: (item.receipt.reported_on or item.receipt.on, item.receipt.on), reverse=True)
+
+
+def _facts(one: Receipt, amount: Decimal) -> tuple[CashKind, str | None, str, Decimal]:
+    return (one.kind, one.key, one.currency, amount)
