@@ -73,6 +73,20 @@ def test_axe_finds_nothing_and_no_page_scrolls_sideways(visitor: Page, product: 
     assert complaints == []
 
 
+def test_values_over_time_are_drawn_and_stand_in_a_table_without_script(
+    browser: Browser, product: Product, filled: str
+) -> None:
+    for script in (True, False):
+        context = browser.new_context(java_script_enabled=script, viewport={"width": 360, "height": 800})
+        page = context.new_page()
+        sign_in(page, product)
+        page.goto(f"{product.address}{filled}/performance?last=2025-11-14")
+        expect(page.locator(".time-chart canvas")).to_have_count(1 if script else 0)
+        page.get_by_text("Table", exact=True).click()
+        expect(page.get_by_role("rowheader", name="12 Nov 2025")).to_be_visible()
+        context.close()
+
+
 def test_everything_needed_to_connect_works_without_javascript(
     browser: Browser, product: Product, broker: PracticeBroker
 ) -> None:

@@ -38,6 +38,15 @@ def test_a_symbol_alone_means_the_isin_it_always_had(folded: Fold) -> None:
     assert fold(found.movements).books[APPLE].quantity == 6
 
 
+def test_a_new_symbol_alone_makes_no_new_instrument(folded: Fold) -> None:
+    """Facebook traded as META from 9 June 2022 on, with its ISIN unchanged (Meta Platforms, Form 8-K of 31 May 2022)."""
+    bought = trade("1", symbol="FB", quantity="5", on=date(2022, 3, 1))._replace(isin="US30303M1027")
+    sold = trade("2", symbol="META", side=Side.SELL, quantity="2", on=date(2022, 7, 1))._replace(isin="US30303M1027")
+    found = folded(bought, sold)
+    assert [(one.key, one.symbol) for one in found.instruments.values()] == [("US30303M1027/USD", "META")]
+    assert found.held().books["US30303M1027/USD"].quantity == 3
+
+
 def test_a_bond_costs_and_is_worth_a_hundredth_of_its_face(folded: Fold) -> None:
     bond = trade("1", quantity="5000", price="98.5", commission="-5", symbol="T 4 5/8", asset_class="BOND")
     found = folded(bond)
