@@ -14,7 +14,7 @@ from stonks.core.errors import StonksError
 from stonks.core.records import Period
 from stonks.ledger import coverage as rows
 from stonks.ledger import folding
-from stonks.portfolio import coverage, holdings
+from stonks.portfolio import coverage
 from stonks.portfolio.coverage import UPLOAD, Gap, Line, Proof
 from stonks.portfolio.valuation import Instrument
 from stonks.services import services
@@ -178,7 +178,7 @@ def _tried(gap: Gap, runs: list[RunView]) -> RunView | None:
 def _lacking(portfolio_id: int) -> list[Instrument]:
     """What left without having come: the hint that there was history before the first day here."""
     found = folding.folding(portfolio_id)
-    held = holdings.fold(found.movements, reported_short=found.reported_short)
+    held = found.held()
     return [found.instruments[book.key] for book in held.books.values() if book.missing]
 
 

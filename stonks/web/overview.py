@@ -1,9 +1,8 @@
-"""The pages that say where a person stands: the overview, one instrument, how it compares with the broker's word."""
+"""The pages that say where a person stands: the overview and one instrument."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date
 
 from flask import Blueprint, render_template
@@ -11,16 +10,14 @@ from flask.typing import ResponseReturnValue
 from flask_login import login_required
 
 from stonks.core.errors import NotFound
-from stonks.ledger import corrections, entries, folding
+from stonks.ledger import agreeing, corrections, entries, folding
 from stonks.ledger.corrections import Correction
 from stonks.ledger.folding import Folding
 from stonks.ledger.tables import Portfolio
-from stonks.portfolio.holdings import Holdings
 from stonks.portfolio.income import Receipt
 from stonks.portfolio.lots import Book
 from stonks.portfolio.movements import Movement
 from stonks.portfolio.overview import Overview, Slice, gain_in_base, overview
-from stonks.portfolio.reconcile import Difference, differences
 from stonks.portfolio.valuation import Instrument, value
 from stonks.rates import RateTable
 from stonks.services import services
@@ -32,15 +29,6 @@ from stonks.web.pages import portfolio_page
 blueprint = Blueprint("overview", __name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Agreement:
-    """How the quantities compare with what the broker reported; None where it reported none."""
-
-    as_of: date
-    compared: int
-    differences: list[Difference]
-
-
 @blueprint.get("/portfolios/<int:portfolio_id>")
 @login_required
 def show(portfolio_id: int) -> ResponseReturnValue:
@@ -50,7 +38,7 @@ def show(portfolio_id: int) -> ResponseReturnValue:
         connection = connecting.view(portfolio_id)
         connected = connection is not None and connection.state != ConnectionState.DISCONNECTED
         return render_template("overview/empty.html", page=page, connected=connected)
-    held, rates = _fold(found), _rates(page.portfolio)
+    held, rates = found.held(), _rates(page.portfolio)
     view = overview(
         held, found.instruments, found.prices, found.receipts, rates, page.portfolio.base_currency, _today()
     )
@@ -64,7 +52,7 @@ def show(portfolio_id: int) -> ResponseReturnValue:
         cost_rows=charts.for_table(view.costs),
         title=_chart_title(view, certain),
         incomplete=[found.instruments[book.key] for book in held.incomplete()],
-        agreement=_agreement(found, held),
+        agreement=agreeing.agreement(found, held),
         cash=sorted((currency, amount) for currency, amount in found.cash.items() if amount),
         rates=rates,
         currencies=view.by_currency(),
@@ -82,7 +70,7 @@ def instrument(portfolio_id: int, key: str) -> ResponseReturnValue:
     if one is None:
         raise NotFound("There is no such instrument in this portfolio.")
     rates = _rates(page.portfolio)
-    book = _fold(found).books.get(key) or Book(key)
+    book = found.held().books.get(key) or Book(key)
     movements = _newest(item for item in found.movements if item.key == key)
     return render_template(
         "overview/instrument.html",
@@ -95,32 +83,6 @@ def instrument(portfolio_id: int, key: str) -> ResponseReturnValue:
         corrections=_corrected(portfolio_id, movements),
         receipts=_received(found, one),
     )
-
-
-@blueprint.get("/portfolios/<int:portfolio_id>/reconciliation")
-@login_required
-def reconciliation(portfolio_id: int) -> ResponseReturnValue:
-    page = portfolio_page(portfolio_id)
-    found = folding.folding(portfolio_id)
-    agreement = _agreement(found, _fold(found))
-    return render_template(
-        "overview/reconciliation.html", page=page, agreement=agreement, instruments=found.instruments
-    )
-
-
-def _fold(found: Folding, until: date | None = None) -> Holdings:
-    return found.held(until)
-
-
-def _agreement(found: Folding, held: Holdings) -> Agreement | None:
-    if not found.reported:
-        return None
-    as_of = max(one.as_of for one in found.reported)
-    if any(item.on > as_of for item in found.movements):
-        held = _fold(found, as_of)
-    reported = {one.key: one.quantity for one in found.reported}
-    compared = reported.keys() | {book.key for book in held.open()}
-    return Agreement(as_of, len(compared), differences(held, reported))
 
 
 def _rates(portfolio: Portfolio) -> RateTable:
