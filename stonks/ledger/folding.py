@@ -142,6 +142,9 @@ def _movement(row: Any, key: str) -> Movement:
     if row.kind == "TRADE":
         quantity = -row.quantity if row.type == "SELL" else row.quantity
         cash = _trade_cash(row, quantity)
+    elif row.type == "OPENING":
+        kind = Kind.OPENING
+        cash, known = -(row.other_amount or _ZERO), row.other_amount is not None
     elif row.kind == "TRANSFER":
         kind = Kind.TRANSFER_IN if row.type == "TRANSFER_IN" else Kind.TRANSFER_OUT
         quantity = row.quantity if kind is Kind.TRANSFER_IN else -row.quantity

@@ -17,6 +17,7 @@ from stonks.ledger.tables import Entry
 
 TRADES = frozenset({"BUY", "SELL"})
 TRANSFERS = frozenset({"TRANSFER_IN", "TRANSFER_OUT"})
+OPENING = "OPENING"
 CASH = frozenset(
     {"DIVIDEND", "PAYMENT_IN_LIEU", "WITHHOLDING_TAX", "INTEREST", "FEE", "DEPOSIT", "WITHDRAWAL", "OTHER"}
 )
@@ -24,7 +25,10 @@ CASH = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class ManualEntry:
-    """What a person typed. quantity and price are positive; commission and amount signed as in the ledger."""
+    """What a person typed. quantity and price are positive; commission and amount signed as in the ledger.
+
+    An opening entry: quantity below zero for what was held short, amount its whole cost, positive; None = not known.
+    """
 
     type: str
     entry_date: date
@@ -81,7 +85,7 @@ def remove(portfolio_id: int, entry_id: int, now: datetime) -> None:
 def _kind(entry_type: str) -> str:
     if entry_type in TRADES:
         return "TRADE"
-    return "TRANSFER" if entry_type in TRANSFERS else "CASH"
+    return "TRANSFER" if entry_type in TRANSFERS or entry_type == OPENING else "CASH"
 
 
 def _values(form: ManualEntry, before: Entry | None) -> dict[str, Any]:
@@ -99,7 +103,7 @@ def _values(form: ManualEntry, before: Entry | None) -> dict[str, Any]:
             before.asset_class if before else None,
             before.multiplier if before else None,
         )
-    return {
+    values = {
         "type": form.type,
         "entry_date": form.entry_date,
         "symbol": form.symbol,
@@ -111,20 +115,32 @@ def _values(form: ManualEntry, before: Entry | None) -> dict[str, Any]:
         "commission": form.commission,
         "description": form.description,
     }
+    if form.type == OPENING and form.quantity is not None:
+        # The cost stands beside the columns that move money: on that day nothing was paid.
+        cost = None if form.amount is None else form.amount.copy_sign(form.quantity)
+        values |= {"price": None, "amount": None, "commission": None, "other_amount": cost}
+    elif before and before.type == OPENING:
+        values["other_amount"] = None
+    return values
 
 
 def _wrong(form: ManualEntry, before: Entry | None) -> dict[str, str]:
     wrong: dict[str, str] = {}
     if not (3 <= len(form.currency) <= 12 and form.currency.isascii() and form.currency.isalpha()):
         wrong["currency"] = "A currency has three letters, like USD."
-    known = TRADES | TRANSFERS | CASH
+    known = TRADES | TRANSFERS | CASH | {OPENING}
     if form.type not in known and not (before and before.type == form.type):
         wrong["type"] = "Choose what kind of transaction it is."
-    if form.type in TRADES | TRANSFERS:
-        if not form.symbol and not form.isin:
-            wrong["symbol"] = "Say what was traded: a symbol or an ISIN."
-        if form.quantity is None or form.quantity <= 0:
-            wrong["quantity"] = "Enter how many, as a positive number."
+    if form.type == OPENING and before and before.type != OPENING and before.origin != "manual":
+        wrong["type"] = "What a statement told is no opening entry. Add one by hand beside it."
+    if form.type in TRADES | TRANSFERS | {OPENING} and not form.symbol and not form.isin:
+        wrong["symbol"] = "Say what was traded: a symbol or an ISIN."
+    if form.type in TRADES | TRANSFERS and (form.quantity is None or form.quantity <= 0):
+        wrong["quantity"] = "Enter how many, as a positive number."
+    if form.type == OPENING and not form.quantity:
+        wrong["quantity"] = "Enter how many were held; below zero for what was held short."
+    if form.type == OPENING and form.amount is not None and form.amount < 0:
+        wrong["amount"] = "Enter what all of it cost, as a positive number, or leave it empty when that is not known."
     if form.type in TRADES and (form.price is None or form.price < 0):
         wrong["price"] = "Enter the price of one."
     if form.type in CASH and not form.amount:

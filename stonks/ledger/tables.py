@@ -60,15 +60,14 @@ class Entry(Base):
     origin: Mapped[str] = mapped_column(String(10))  # "sync", "upload" or "manual"
     fingerprint: Mapped[bytes] = mapped_column(LargeBinary(20))
     kind: Mapped[str] = mapped_column(String(20))  # TRADE, CASH, FX, CORPORATE_ACTION, TRANSFER
-    # What a person filters by: BUY, SELL, a CashKind, FX, CORPORATE_ACTION, TRANSFER_IN, TRANSFER_OUT
+    # What a person filters by: BUY, SELL, a CashKind, FX, CORPORATE_ACTION, TRANSFER_IN, TRANSFER_OUT, OPENING
     type: Mapped[str] = mapped_column(String(20))
     entry_date: Mapped[date]  # trade date, date paid, date of the action or transfer: the broker's calendar
     symbol: Mapped[str | None] = mapped_column(String(64))
     isin: Mapped[str | None] = mapped_column(String(20))
     currency: Mapped[str] = mapped_column(String(12))
-    quantity: Mapped[Decimal | None] = mapped_column(
-        ExactDecimal
-    )  # > 0 for trades; signed change for corporate actions
+    # > 0 for trades and transfers; signed change for corporate actions; signed for opening entries
+    quantity: Mapped[Decimal | None] = mapped_column(ExactDecimal)
     price: Mapped[Decimal | None] = mapped_column(ExactDecimal)
     # Signed cash effect in `currency` before commission and taxes. Trade: None for futures and CFDs, where no money
     # changes hands for the notional. FX: the leg in `currency`. Cash: as sent. Cancels already carry the opposite sign.
@@ -76,7 +75,8 @@ class Entry(Base):
     commission: Mapped[Decimal | None] = mapped_column(ExactDecimal)  # signed: negative = cost
     commission_currency: Mapped[str | None] = mapped_column(String(12))  # None = `currency`
     taxes: Mapped[Decimal | None] = mapped_column(ExactDecimal)  # signed, in `currency`
-    other_amount: Mapped[Decimal | None] = mapped_column(ExactDecimal)  # FX: the other leg, signed; action: value moved
+    # FX: the other leg, signed; action: value moved; opening entry: the whole cost, signed like its quantity
+    other_amount: Mapped[Decimal | None] = mapped_column(ExactDecimal)
     other_currency: Mapped[str | None] = mapped_column(String(12))
     cancels: Mapped[bool] = mapped_column(default=False)
     asset_class: Mapped[str | None] = mapped_column(String(10))

@@ -56,10 +56,11 @@ def fold(
 
 
 def _fold_one(item: Movement, book: Book, reported_short: frozenset[str]) -> None:
-    if item.kind is Kind.TRANSFER_IN:
+    if item.kind in (Kind.OPENING, Kind.TRANSFER_IN):
         book.add(Lot(item.on, item.quantity, -item.cash, item.cash_known))
         if not item.cash_known:
-            book.say(f"It came by transfer on {item.on.isoformat()}; what was paid for it is not told.")
+            came = "It came by transfer on" if item.kind is Kind.TRANSFER_IN else "Its opening entry is of"
+            book.say(f"{came} {item.on.isoformat()}; what was paid for it is not told.")
     elif item.kind is Kind.TRANSFER_OUT:
         found = sum((lot.quantity for lot in book.take(-item.quantity)), ZERO)
         if found != -item.quantity:

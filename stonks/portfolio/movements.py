@@ -1,8 +1,8 @@
 """What changes holdings, in the order in which it is folded.
 
-Within a day: transfers in, then trades (by the broker's clock when every trade of the instrument that day has a time,
-else purchases before sales, and rows that can only close last), then transfers out, then corporate actions, which
-IBKR books after the close (its rows say 20:25).
+Within a day: opening entries, transfers in, then trades (by the broker's clock when every trade of the instrument that
+day has a time, else purchases before sales, and rows that can only close last), then transfers out, then corporate
+actions, which IBKR books after the close (its rows say 20:25).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ _OPTION_ENDINGS = frozenset({"A", "Ex", "Ep", "AEx", "MEx", "GEA"})
 
 
 class Kind(IntEnum):
+    OPENING = -1  # what was there before the history begins, by a person's word; no money moves
     TRANSFER_IN = 0
     TRADE = 1
     TRANSFER_OUT = 2
@@ -34,7 +35,7 @@ class Movement(NamedTuple):
     key: str  # instrument and currency, see `instrument_key`
     quantity: Decimal  # signed: + comes, - goes. A cancel has the sign of the trade it takes back
     cash: Decimal  # signed, with commission and taxes; futures and CFDs: as if the notional had been paid
-    cash_known: bool = True  # transfers: False, what was paid once is not told
+    cash_known: bool = True  # transfers, and opening entries without a cost: False, what was paid once is not told
     price: Decimal | None = None
     at: datetime | None = None
     arrival: int = 0  # what remains equal is in order of arrival

@@ -34,6 +34,7 @@ TYPE_WORDS = {
     "CORPORATE_ACTION": "Corporate action",
     "TRANSFER_IN": "Transfer in",
     "TRANSFER_OUT": "Transfer out",
+    "OPENING": "Opening entry",
 }
 ORIGIN_WORDS = {"sync": "Sync", "upload": "Upload", "manual": "By hand"}
 # IBKR's asset classes; ETFs are among its stocks.

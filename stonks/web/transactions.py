@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from datetime import date
 from typing import Any
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
@@ -20,7 +22,7 @@ from stonks.services import services
 from stonks.web import htmx
 from stonks.web.errors import beside
 from stonks.web.filters import ORIGIN_WORDS, TYPE_WORDS
-from stonks.web.number_field import NumberField
+from stonks.web.number_field import NumberField, parse_number
 from stonks.web.pages import PortfolioPage, portfolio_page
 
 blueprint = Blueprint("transactions", __name__, url_prefix="/portfolios/<int:portfolio_id>/transactions")
@@ -29,7 +31,7 @@ blueprint.add_app_template_filter(entries.net_amount, "net_amount")
 FILTERS = ("symbol", "type", "first", "last", "origin")  # as they stand in an address
 BY_HAND = (
     "BUY", "SELL", "DIVIDEND", "PAYMENT_IN_LIEU", "WITHHOLDING_TAX", "INTEREST", "FEE",
-    "DEPOSIT", "WITHDRAWAL", "OTHER", "TRANSFER_IN", "TRANSFER_OUT",
+    "DEPOSIT", "WITHDRAWAL", "OTHER", "TRANSFER_IN", "TRANSFER_OUT", "OPENING",
 )  # fmt: skip
 
 
@@ -111,7 +113,7 @@ def index(portfolio_id: int) -> ResponseReturnValue:
 def new(portfolio_id: int) -> ResponseReturnValue:
     page = portfolio_page(portfolio_id)
     today = services().clock().date()
-    form = EntryForm(data={"entry_date": today, "currency": page.portfolio.base_currency})
+    form = EntryForm(data={"entry_date": today, "currency": page.portfolio.base_currency} | _prefilled())
     if form.validate_on_submit():
         with beside(form):
             manual.add(portfolio_id, form.entered(), services().clock())
@@ -164,10 +166,27 @@ def _form_page(page: PortfolioPage, form: EntryForm, entry: Entry | None) -> Res
     return rendered, 422 if form.is_submitted() else 200
 
 
+def _prefilled() -> dict[str, object]:
+    """What a link says that is to be added, in the words of this form; what makes no sense is left out."""
+    found: dict[str, object] = {
+        name: request.args[name] for name in ("symbol", "isin", "currency", "description") if request.args.get(name)
+    }
+    if request.args.get("type") in BY_HAND:
+        found["type"] = request.args["type"]
+    with suppress(ValueError):
+        found["entry_date"] = date.fromisoformat(request.args.get("entry_date", ""))
+    for name in ("quantity", "amount"):
+        with suppress(ValueError):
+            found[name] = parse_number(request.args.get(name, ""))
+    return found
+
+
 def _as_typed(entry: Entry) -> dict[str, object]:
     fields = ("type", "entry_date", "symbol", "isin", "quantity", "price", "amount", "currency", "description")
     typed = {name: getattr(entry, name) for name in fields}
     typed["commission"] = None if entry.commission is None else -entry.commission
+    if entry.type == manual.OPENING:
+        typed["amount"] = None if entry.other_amount is None else abs(entry.other_amount)
     if entry.kind == "TRADE":
         typed["amount"] = None  # follows from quantity and price
     return typed

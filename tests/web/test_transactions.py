@@ -230,3 +230,28 @@ def test_what_a_later_statement_told_otherwise_is_on_the_edit_page(signed_in: Fl
     told = [shown(page) for page in pages if "Told differently" in page]
     assert len(told) == 1
     assert "→ -0.85, " in told[0]
+
+
+def test_a_link_fills_in_an_opening_entry_and_what_it_says_wrongly_is_left_out(
+    signed_in: FlaskClient, address: str, portfolio: Portfolio
+) -> None:
+    told = "type=OPENING&symbol=AAPL&isin=US0378331005&quantity=4.5&amount=810&currency=EUR&entry_date=2024-12-31"
+    form = signed_in.get(f"{address}/new?{told}").text
+    assert '<option selected value="OPENING">' in form
+    for value in ("AAPL", "US0378331005", "4.5", "810", "EUR", "2024-12-31"):
+        assert f'value="{value}"' in form
+    odd = signed_in.get(f"{address}/new?type=GIFT&quantity=some&entry_date=soon&amount=")
+    assert odd.status_code == 200
+    assert 'value="some"' not in odd.text
+
+
+def test_an_opening_entry_by_hand_keeps_its_cost_through_the_form(
+    signed_in: FlaskClient, address: str, portfolio: Portfolio
+) -> None:
+    signed_in.post(f"{address}/new", data=BUY | {"type": "OPENING", "amount": "2000", "price": ""})
+    entry = entries.page(portfolio.id, EntryFilter()).entries[0]
+    assert (entry.amount, entry.other_amount, entry.commission) == (None, Decimal(2000), None)
+    form = signed_in.get(f"{address}/{entry.id}/edit").text
+    assert 'value="2000"' in form
+    assert "Cost in all 2 000 USD" in shown(form).replace("\u2009", " ")
+    assert "Opening entry" in shown(signed_in.get(address).text)
