@@ -10,6 +10,7 @@ from decimal import Decimal
 from stonks.core.errors import StatementUnreadable
 from stonks.core.fingerprint import cash_identity, fingerprint, trade_identity
 from stonks.core.records import (
+    CashBalance,
     CashKind,
     CashTransaction,
     Period,
@@ -110,8 +111,11 @@ def problem(raw: str = "AAPL,,BORROW") -> RowProblem:
 class ReadingOf:
     """A `Reading` of given rows; `breaks` makes it end as a truncated file does."""
 
-    def __init__(self, rows: Iterable[Record | RowProblem], *, breaks: bool = False) -> None:
+    def __init__(
+        self, rows: Iterable[Record | RowProblem], *, breaks: bool = False, balances: tuple[CashBalance, ...] = ()
+    ) -> None:
         self._rows = list(rows)
+        self._balances = balances
         self._breaks = breaks
 
     def __iter__(self) -> Iterator[Record | RowProblem]:
@@ -145,5 +149,5 @@ class ReadingOf:
             warnings=(),
             findings=(),
             rates=(),
-            balances=(),
+            balances=self._balances,
         )

@@ -1,13 +1,30 @@
-"""Whether what the transactions add up to is what the broker reported: the overview's tick and the reconciliation page."""
+"""Whether what the transactions add up to is what the broker reported: the overview's tick and the reconciliation page.
+A difference that a person dismissed stays dismissed until it changes."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
+from decimal import Decimal
 
-from stonks.ledger.folding import Folding
+from sqlalchemy import delete, select
+
+from stonks.core.errors import InvalidInput
+from stonks.db import db, transaction
+from stonks.ledger.folding import Folding, Held
+from stonks.ledger.tables import Dismissal
 from stonks.portfolio.holdings import Holdings
 from stonks.portfolio.reconcile import Difference, differences
+
+LONGEST_NOTE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Dismissed:
+    difference: Difference
+    note: str
+    dismissed_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,16 +33,85 @@ class Agreement:
 
     as_of: date
     compared: int
-    differences: list[Difference]
+    differences: list[Difference]  # that nobody dismissed
+    dismissed: list[Dismissed]
+
+    @property
+    def agrees(self) -> bool:
+        return not self.differences and not self.dismissed
+
+    @property
+    def agreeing(self) -> int:
+        return self.compared - len(self.differences) - len(self.dismissed)
 
 
-def agreement(found: Folding, held: Holdings) -> Agreement | None:
+def agreement(portfolio_id: int, found: Folding, held: Holdings) -> Agreement | None:
     """None where the broker reported nothing. `held` is all of `found`, folded."""
     if not found.reported:
         return None
     as_of = max(one.as_of for one in found.reported)
-    if any(item.on > as_of for item in found.movements):
-        held = found.held(as_of)
-    reported = {one.key: one.quantity for one in found.reported}
-    compared = reported.keys() | {book.key for book in held.open()}
-    return Agreement(as_of, len(compared), differences(held, reported))
+    return compare(portfolio_id, quantities(held_at(found, held, as_of)), found.reported)
+
+
+def compare(portfolio_id: int, computed: Mapping[str, Decimal], reported: Sequence[Held]) -> Agreement:
+    """`computed`: what is held by key at the end of the last day of `reported`, which is not empty."""
+    told = {one.key: one.quantity for one in reported}
+    open_, dismissed = part(portfolio_id, differences(computed, told))
+    as_of = max(one.as_of for one in reported)
+    return Agreement(as_of, len(told.keys() | computed), open_, dismissed)
+
+
+def held_at(found: Folding, held: Holdings, as_of: date) -> Holdings:
+    """What was held at the end of that day; `held` when nothing moved since."""
+    if all(item.on <= as_of for item in found.movements):
+        return held
+    return found.held(as_of)
+
+
+def quantities(held: Holdings) -> dict[str, Decimal]:
+    return {book.key: book.quantity for book in held.open()}
+
+
+def part(portfolio_id: int, found: list[Difference]) -> tuple[list[Difference], list[Dismissed]]:
+    """Those that are open, and those that were dismissed as they are now."""
+    if not found:
+        return [], []
+    query = select(Dismissal).where(Dismissal.portfolio_id == portfolio_id)
+    known = {one.key: one for one in db.session.scalars(query)}
+    open_, dismissed = [], []
+    for one in found:
+        row = known.get(one.key)
+        if row is not None and row.difference == one.amount:
+            dismissed.append(Dismissed(one, row.note, row.dismissed_at))
+        else:
+            open_.append(one)
+    return open_, dismissed
+
+
+def dismiss(portfolio_id: int, difference: Difference, note: str, now: datetime) -> None:
+    """Explains a difference away, as it is now. Raises InvalidInput."""
+    note = " ".join(note.split())
+    if not note:
+        raise InvalidInput({"note": "Write down why, so that it can be understood later. Nothing was dismissed."})
+    if len(note) > LONGEST_NOTE:
+        raise InvalidInput({"note": f"A note has at most {LONGEST_NOTE} characters. Nothing was dismissed."})
+    with transaction():
+        _forget(portfolio_id, difference.key)
+        row = Dismissal(
+            portfolio_id=portfolio_id,
+            key=difference.key,
+            difference=difference.amount,
+            note=note,
+            dismissed_at=now,
+        )
+        db.session.add(row)
+
+
+def take_back(portfolio_id: int, key: str) -> None:
+    """The difference is open again. Nothing happens where none was dismissed."""
+    with transaction():
+        _forget(portfolio_id, key)
+
+
+def _forget(portfolio_id: int, key: str) -> None:
+    db.session.execute(delete(Dismissal).where(Dismissal.portfolio_id == portfolio_id, Dismissal.key == key))

@@ -15,6 +15,7 @@ from sqlalchemy import and_, false, func, or_, select
 from stonks.core.amounts import PER_HUNDRED_CLASSES
 from stonks.core.records import CashKind, FxRate
 from stonks.db import db
+from stonks.ledger.cash import effects
 from stonks.ledger.entries import FOLD_ROWS
 from stonks.ledger.tables import Entry, Portfolio, ReportedPosition, ReportedRate
 from stonks.portfolio import holdings
@@ -197,14 +198,8 @@ def _receive(found: Folding, row: Any, names: _Names) -> None:
 
 
 def _count_cash(found: Folding, row: Any) -> None:
-    if row.amount:
-        found.cash[row.currency] += row.amount
-    if row.commission:
-        found.cash[row.commission_currency or row.currency] += row.commission
-    if row.taxes:
-        found.cash[row.currency] += row.taxes
-    if row.kind == "FX" and row.other_amount and row.other_currency:
-        found.cash[row.other_currency] += row.other_amount
+    for currency, amount in effects(row):
+        found.cash[currency] += amount
 
 
 def _latest_positions(portfolio_id: int) -> list[ReportedPosition]:

@@ -1,4 +1,4 @@
-"""What statements report beside transactions: positions held and exchange rates. They reconcile and price; they are
+"""What statements report beside transactions: positions held, cash and exchange rates. They reconcile and price; they are
 no entries. Written only when they differ from what is there."""
 
 from __future__ import annotations
@@ -6,13 +6,14 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import delete, insert, select
 
-from stonks.core.records import FxRate, Position, StatementSummary
+from stonks.core.records import CashBalance, FxRate, Position, StatementSummary
 from stonks.db import db, insert_ignoring
-from stonks.ledger.tables import ReportedPosition, ReportedRate
+from stonks.ledger.tables import ReportedBalance, ReportedPosition, ReportedRate
 
 Day = tuple[date, str | None]  # as of, account
 
@@ -25,19 +26,28 @@ _FACTS = (
 class ChangedFacts:
     days: dict[Day, list[Position]]
     rates: list[FxRate]
+    balances: dict[Day, dict[str, Decimal]]  # by currency
 
     def __bool__(self) -> bool:
-        return bool(self.days or self.rates)
+        return bool(self.days or self.rates or self.balances)
 
     def write(self, portfolio_id: int) -> None:
-        """Replaces the positions of each changed day and adds the new rates; within a transaction."""
+        """Replaces positions and balances of each changed day and adds the new rates; within a transaction."""
         for (as_of, account), positions in self.days.items():
-            db.session.execute(delete(ReportedPosition).where(*_of_day(portfolio_id, as_of, account)))
+            db.session.execute(delete(ReportedPosition).where(*_of_day(ReportedPosition, portfolio_id, as_of, account)))
             rows = [
                 {"portfolio_id": portfolio_id, "as_of": as_of, "account": account} | _facts(position)
                 for position in positions
             ]
             db.session.execute(insert(ReportedPosition), rows)
+        for (as_of, account), balances in self.balances.items():
+            db.session.execute(delete(ReportedBalance).where(*_of_day(ReportedBalance, portfolio_id, as_of, account)))
+            lines = [
+                {"portfolio_id": portfolio_id, "as_of": as_of, "account": account}
+                | {"currency": currency, "ending_cash": amount}
+                for currency, amount in balances.items()
+            ]
+            db.session.execute(insert(ReportedBalance), lines)
         if self.rates:
             rates = [{"portfolio_id": portfolio_id, **rate._asdict()} for rate in self.rates]
             db.session.execute(insert_ignoring(ReportedRate), rates)
@@ -53,7 +63,20 @@ def changed_facts(portfolio_id: int, positions: list[Position], summary: Stateme
         for day, rows in days.items()
         if _comparable([_facts(row) for row in rows]) != _comparable(_stored(portfolio_id, *day))
     }
-    return ChangedFacts(changed, _new_rates(portfolio_id, summary.rates))
+    return ChangedFacts(changed, _new_rates(portfolio_id, summary.rates), _new_balances(portfolio_id, summary.balances))
+
+
+def _new_balances(portfolio_id: int, lines: tuple[CashBalance, ...]) -> dict[Day, dict[str, Decimal]]:
+    """By day and account, those that are not stored in the same figures; of a line told twice the last one."""
+    days: dict[Day, dict[str, Decimal]] = defaultdict(dict)
+    for line in lines:
+        days[line.as_of, line.account][line.currency] = line.ending_cash
+    return {day: balances for day, balances in days.items() if balances != _stored_balances(portfolio_id, *day)}
+
+
+def _stored_balances(portfolio_id: int, as_of: date, account: str | None) -> dict[str, Decimal]:
+    query = select(ReportedBalance).where(*_of_day(ReportedBalance, portfolio_id, as_of, account))
+    return {row.currency: row.ending_cash for row in db.session.scalars(query)}
 
 
 def _new_rates(portfolio_id: int, rates: tuple[FxRate, ...]) -> list[FxRate]:
@@ -73,16 +96,14 @@ def _new_rates(portfolio_id: int, rates: tuple[FxRate, ...]) -> list[FxRate]:
 
 
 def _stored(portfolio_id: int, as_of: date, account: str | None) -> list[dict[str, Any]]:
-    rows = db.session.scalars(select(ReportedPosition).where(*_of_day(portfolio_id, as_of, account)))
+    rows = db.session.scalars(select(ReportedPosition).where(*_of_day(ReportedPosition, portfolio_id, as_of, account)))
     return [{name: getattr(row, name) for name in _FACTS} for row in rows]
 
 
-def _of_day(portfolio_id: int, as_of: date, account: str | None) -> tuple[Any, ...]:
-    return (
-        ReportedPosition.portfolio_id == portfolio_id,
-        ReportedPosition.as_of == as_of,
-        ReportedPosition.account == account if account is not None else ReportedPosition.account.is_(None),
-    )
+def _of_day(
+    table: type[ReportedPosition] | type[ReportedBalance], portfolio_id: int, as_of: date, account: str | None
+) -> tuple[Any, ...]:
+    return table.portfolio_id == portfolio_id, table.as_of == as_of, table.account.is_not_distinct_from(account)
 
 
 def _facts(position: Position) -> dict[str, Any]:

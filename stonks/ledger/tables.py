@@ -192,6 +192,60 @@ class ReportedPosition(Base):
     description: Mapped[str | None] = mapped_column(Text)
 
 
+class ReportedBalance(Base):
+    """A line of a cash report; replaced as a whole for (portfolio, as_of, account) by each statement."""
+
+    __tablename__ = "reported_balances"
+    __table_args__ = (Index("ix_reported_balances_day", "portfolio_id", "as_of"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    portfolio_id: Mapped[int] = mapped_column(ForeignKey("portfolios.id", ondelete="CASCADE"))
+    as_of: Mapped[date]
+    account: Mapped[str | None] = mapped_column(String(64))
+    currency: Mapped[str] = mapped_column(String(12))
+    ending_cash: Mapped[Decimal] = mapped_column(ExactDecimal)
+
+
+class Dismissal(Base):
+    """A difference from the broker's word that a person has explained. It holds for that difference only."""
+
+    __tablename__ = "dismissals"
+    __table_args__ = (UniqueConstraint("portfolio_id", "key"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    portfolio_id: Mapped[int] = mapped_column(ForeignKey("portfolios.id", ondelete="CASCADE"))
+    key: Mapped[str] = mapped_column(String(80))  # of the instrument, or "cash/" and the currency
+    difference: Mapped[Decimal] = mapped_column(ExactDecimal)  # reported less computed
+    note: Mapped[str] = mapped_column(Text)
+    dismissed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class QuotedPrice(Base):
+    """A day's price that no statement told: uploaded by a person or fetched from a price source."""
+
+    __tablename__ = "prices"
+    __table_args__ = (UniqueConstraint("portfolio_id", "key", "on", "source"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    portfolio_id: Mapped[int] = mapped_column(ForeignKey("portfolios.id", ondelete="CASCADE"))
+    key: Mapped[str] = mapped_column(String(80))  # of the instrument, with its currency
+    on: Mapped[date]
+    source: Mapped[str] = mapped_column(String(20))  # "upload" or the code of a price source
+    price: Mapped[Decimal] = mapped_column(ExactDecimal)  # as the instrument is quoted: bonds per 100
+
+
+class PriceFetch(Base):
+    """When a portfolio's prices are to be fetched, and what came of the last time."""
+
+    __tablename__ = "price_fetches"
+
+    portfolio_id: Mapped[int] = mapped_column(ForeignKey("portfolios.id", ondelete="CASCADE"), primary_key=True)
+    due_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    failures: Mapped[int] = mapped_column(default=0)  # in a row
+    fetched_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    message: Mapped[str | None] = mapped_column(Text)  # in words, why the last time failed
+
+
 class ReportedRate(Base):
     """An exchange rate that a statement told: 1 from_currency = rate to_currency."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import BinaryIO, cast
 
 from flask import Blueprint, Response, request
@@ -61,6 +62,13 @@ def _broker_of(portfolio_id: int) -> Broker:
     return brokers[view.broker] if view and view.broker in brokers else next(iter(brokers.values()))
 
 
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
 def _page(page: PortfolioPage, *, code: int = 200, **values: object) -> Response:
     view = connecting.view(page.portfolio.id)
     broker = _broker_of(page.portfolio.id)
@@ -75,6 +83,7 @@ def _page(page: PortfolioPage, *, code: int = 200, **values: object) -> Response
         only_currency=request.form.get("only_currency", "") if sent else (view.only_currency if view else "") or "",
         date_order=request.form.get("date_order", ""),
         most_megabytes=services().settings.max_upload_bytes // (1024 * 1024),
+        wanted=[_day(request.args.get(name, "")) for name in ("since", "until")],
         oob=htmx.wants_fragment(),
         **values,
     )

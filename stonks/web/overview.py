@@ -25,6 +25,7 @@ from stonks.sync import connecting
 from stonks.sync.states import ConnectionState
 from stonks.web import charts, filters
 from stonks.web.pages import portfolio_page
+from stonks.web.reconciling import opening_of
 
 blueprint = Blueprint("overview", __name__)
 
@@ -52,7 +53,7 @@ def show(portfolio_id: int) -> ResponseReturnValue:
         cost_rows=charts.for_table(view.costs),
         title=_chart_title(view, certain),
         incomplete=[found.instruments[book.key] for book in held.incomplete()],
-        agreement=agreeing.agreement(found, held),
+        agreement=agreeing.agreement(portfolio_id, found, held),
         cash=sorted((currency, amount) for currency, amount in found.cash.items() if amount),
         rates=rates,
         currencies=view.by_currency(),
@@ -82,6 +83,7 @@ def instrument(portfolio_id: int, key: str) -> ResponseReturnValue:
         movements=movements,
         corrections=_corrected(portfolio_id, movements),
         receipts=_received(found, one),
+        opening=opening_of(portfolio_id, one, movements),
     )
 
 

@@ -12,7 +12,6 @@ from stonks.portfolio import income
 from stonks.portfolio.holdings import fold
 from stonks.portfolio.income import Receipt
 from stonks.portfolio.overview import Overview, overview
-from stonks.portfolio.reconcile import differences
 from stonks.portfolio.valuation import Instrument, Price, newer
 from stonks.rates import RateTable
 from tests.portfolio.examples import KEY, day, trade, transfer
@@ -134,14 +133,6 @@ def test_cost_over_time_steps_on_the_days_it_changed() -> None:
         (date(2026, 3, 5), D(200)),
         (TODAY, D(200)),
     ]
-
-
-def test_quantities_are_compared_over_the_union_of_instruments() -> None:
-    held = fold([trade("2026-01-05", "10", "10"), trade("2026-01-05", "3", "10", key=FUTURE)])
-    found = differences(held, {KEY: D(40), SAP: D(1), FUTURE: D(3)})
-    assert [(one.key, one.computed, one.reported) for one in found] == [(SAP, 0, 1), (KEY, 10, 40)]
-    assert "before the first imported transaction" in found[0].why
-    assert "split" in found[1].why
 
 
 def test_a_statements_rate_goes_before_the_banks_for_five_days() -> None:

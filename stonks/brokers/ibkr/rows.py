@@ -240,6 +240,8 @@ class RowReader:
 
     def balance(self, row: Row) -> CashBalance:
         cells = row.cells
+        if row.level == "BASECURRENCY":
+            raise ValueError("The line sums up all currencies.")
         told = text_of(cells, "todate") or text_of(cells, "reportdate")
         day = self._dates.day(told) if told else self._last_day
         if day is None:

@@ -159,7 +159,9 @@ class FlexReading:
             if row.section == RATES:
                 self._rates.append(reader.rate(row))
             else:
-                self._balances.append(reader.balance(row))
+                balance = reader.balance(row)
+                if self._currency in (None, balance.currency):
+                    self._balances.append(balance)
         except (ValueError, KeyError):
             return "ignored"
         return "aside"
