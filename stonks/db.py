@@ -110,6 +110,17 @@ def insert_ignoring(table: type[Base]) -> Any:
     return make(table).on_conflict_do_nothing()
 
 
+def insert_replacing(table: type[Base], unique: tuple[str, ...]) -> Any:
+    """INSERT … ON CONFLICT DO UPDATE: of a row that is there already by `unique`, everything else is replaced."""
+    make = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
+    statement = make(table)
+    kept = {*unique, "id"}
+    replaced = {
+        column.name: statement.excluded[column.name] for column in table.__table__.columns if column.name not in kept
+    }
+    return statement.on_conflict_do_update(index_elements=list(unique), set_=replaced)
+
+
 def init_app(app: Flask, patience: timedelta) -> None:
     """`patience`: how long a write waits for somebody else's to end before it is given up (OperationalError)."""
     db.init_app(app)
@@ -145,4 +156,14 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
-__all__ = ["Base", "Engine", "ExactDecimal", "UtcDateTime", "db", "init_app", "insert_ignoring", "transaction"]
+__all__ = [
+    "Base",
+    "Engine",
+    "ExactDecimal",
+    "UtcDateTime",
+    "db",
+    "init_app",
+    "insert_ignoring",
+    "insert_replacing",
+    "transaction",
+]

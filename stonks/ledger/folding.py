@@ -15,6 +15,7 @@ from sqlalchemy import and_, false, func, or_, select
 from stonks.core.amounts import PER_HUNDRED_CLASSES
 from stonks.core.records import CashKind, FxRate
 from stonks.db import db
+from stonks.ledger import prices
 from stonks.ledger.cash import effects
 from stonks.ledger.entries import FOLD_ROWS
 from stonks.ledger.tables import Entry, Portfolio, ReportedPosition, ReportedRate
@@ -95,6 +96,8 @@ def folding(portfolio_id: int) -> Folding:
         _receive(found, row, names)
         _count_cash(found, row)
     _report(found, positions, names)
+    for key, price in prices.newest(portfolio_id).items():
+        found.prices[key] = newer(found.prices.get(key), price)
     return found
 
 

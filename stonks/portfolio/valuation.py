@@ -16,6 +16,7 @@ from stonks.core.amounts import PER_HUNDRED_CLASSES, UNPAID_CLASSES
 from stonks.portfolio.lots import ZERO, Book
 
 OLD = timedelta(days=5)
+UPLOADED = "upload"
 
 _WIDE = Context(prec=60)
 _SMALLEST = Decimal("1E-12")
@@ -53,7 +54,15 @@ class Instrument(NamedTuple):
 class Price(NamedTuple):
     price: Decimal
     on: date
-    reported: bool  # by the broker as the day's mark; else the price of the last trade
+    reported: bool  # by the broker as the day's mark
+    source: str | None = None  # "upload", or the code of a price source; None: the broker's, else the last trade's
+
+    @property
+    def rank(self) -> int:
+        """Which of one day's prices goes before the others: the highest."""
+        if self.reported:
+            return 3
+        return 0 if self.source is None else 2 if self.source == UPLOADED else 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,5 +133,5 @@ def _cost_base(book: Book, currency: str, rates: Rates) -> Decimal | None:
 
 
 def newer(known: Price | None, price: Price) -> Price:
-    """A broker's mark goes before a trade of the same day."""
-    return price if known is None or (price.on, price.reported) >= (known.on, known.reported) else known
+    """Of one day the broker's mark goes before an uploaded price, that before a price source's, and a trade is last."""
+    return price if known is None or (price.on, price.rank) >= (known.on, known.rank) else known

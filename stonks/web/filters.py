@@ -8,6 +8,7 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from flask import Flask
 from markupsafe import Markup
 
+from stonks.portfolio.valuation import UPLOADED, Price
 from stonks.services import services
 
 THIN_SPACE = "\u2009"
@@ -36,6 +37,7 @@ TYPE_WORDS = {
     "TRANSFER_OUT": "Transfer out",
     "OPENING": "Opening entry",
 }
+SOURCE_WORDS = {"tiingo": "Tiingo"}
 ORIGIN_WORDS = {"sync": "Sync", "upload": "Upload", "manual": "By hand"}
 # IBKR's asset classes; ETFs are among its stocks.
 ASSET_CLASS_WORDS = {
@@ -179,6 +181,15 @@ def origin_words(code: str) -> str:
     return ORIGIN_WORDS.get(code, code)
 
 
+def price_origin_words(price: Price) -> str:
+    """Whose price it is, in a word or two."""
+    if price.reported:
+        return "broker’s price"
+    if price.source is None:
+        return "last trade"
+    return "uploaded" if price.source == UPLOADED else SOURCE_WORDS.get(price.source, price.source)
+
+
 def asset_class_words(code: str | None) -> str:
     return ASSET_CLASS_WORDS.get(code, code) if code else "a class not told"
 
@@ -191,7 +202,7 @@ def init_app(app: Flask) -> None:
     for function in (
         plain, money, signed, quantity, price, percent, signed_percent, count,
         day, day_text, moment, moment_text, ago, clock, loses_digits, places, type_words, origin_words,
-        correction_words, asset_class_words,
+        correction_words, asset_class_words, price_origin_words,
     ):  # fmt: skip
         app.jinja_env.filters[function.__name__] = function
 

@@ -14,6 +14,7 @@ from wtforms import DateField, SelectField, StringField
 from wtforms.fields import SelectChoice
 from wtforms.validators import DataRequired, Length, Optional
 
+from stonks.core.typed import parse_number
 from stonks.ledger import corrections, entries, exporting, manual, portfolios
 from stonks.ledger.entries import EntryFilter
 from stonks.ledger.manual import ManualEntry
@@ -22,7 +23,7 @@ from stonks.services import services
 from stonks.web import htmx
 from stonks.web.errors import beside
 from stonks.web.filters import ORIGIN_WORDS, TYPE_WORDS
-from stonks.web.number_field import NumberField, parse_number
+from stonks.web.number_field import NumberField
 from stonks.web.pages import PortfolioPage, portfolio_page
 
 blueprint = Blueprint("transactions", __name__, url_prefix="/portfolios/<int:portfolio_id>/transactions")

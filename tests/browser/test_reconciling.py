@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.statements import buy, statement
@@ -66,16 +68,30 @@ def test_a_difference_is_mended_by_an_opening_entry_and_another_dismissed(
     expect(signed_in.get_by_role("link", name="Add an opening entry for SAP")).to_be_visible()
 
 
-def test_the_page_is_fit_for_everyone_and_fits_a_phone(signed_in: Page, a_portfolio: Portfolio) -> None:
-    portfolio = a_portfolio("USD")
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 360)])
+def test_the_pages_are_fit_for_everyone_and_fit_a_phone(
+    signed_in: Page, a_portfolio: Portfolio, scheme: Literal["light", "dark"], width: int
+) -> None:
+    signed_in.emulate_media(color_scheme=scheme)
+    signed_in.set_viewport_size({"width": width, "height": 800})
+    portfolio = a_portfolio("USD", scheme)
     upload(signed_in, portfolio, statement([SOLD, buy(2, currency="EUR")]) + reported("6", "12", "800"))
-    for scheme, width in (("light", 1280), ("dark", 360)):
-        signed_in.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-        signed_in.set_viewport_size({"width": width, "height": 800})
-        signed_in.goto(portfolio + "/reconciliation")
-        signed_in.get_by_text("Dismiss the difference of SAP").click()
-        found = signed_in.evaluate(AXE + "; axe.run().then(result => result.violations)")
-        assert [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in found] == []
-        assert not signed_in.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"), (
-            scheme
-        )
+    signed_in.goto(portfolio + "/reconciliation")
+    signed_in.get_by_text("Dismiss the difference of SAP").click()
+    expect_fit(signed_in)
+
+    prices = b"date,symbol,price,currency\n2025-11-21,SAP,151.5,EUR\nsoon,SAP,1,EUR\n"
+    signed_in.goto(portfolio + "/prices")
+    signed_in.get_by_label("Price file").set_input_files(
+        {"name": "prices.csv", "mimeType": "text/csv", "buffer": prices}
+    )
+    signed_in.get_by_role("button", name="Upload", exact=True).click()
+    expect(signed_in.get_by_text("2 rows in the file.")).to_be_visible()
+    expect_fit(signed_in)
+
+
+def expect_fit(page: Page) -> None:
+    """Nothing that axe finds, and no sideways scrolling."""
+    found = page.evaluate(AXE + "; axe.run().then(result => result.violations)")
+    assert [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in found] == []
+    assert not page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")

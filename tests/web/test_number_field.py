@@ -2,7 +2,7 @@ from decimal import Decimal
 
 import pytest
 
-from stonks.web.number_field import parse_number
+from stonks.core.typed import parse_number
 
 
 @pytest.mark.parametrize(

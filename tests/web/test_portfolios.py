@@ -72,6 +72,7 @@ def test_deleting_asks_for_the_name(signed_in: FlaskClient, mine: Portfolio, own
         ("GET", "/transactions/1/edit"), ("POST", "/transactions/1/delete"), ("GET", "/transactions/export.csv"),
         ("GET", "/import"), ("POST", "/import"), ("GET", "/settings"), ("POST", "/settings/save"),
         ("POST", "/settings/test"), ("GET", "/settings/test/1"), ("POST", "/sync"), ("GET", "/status"),
+        ("GET", "/prices"), ("POST", "/prices"), ("POST", "/prices/remove"),
         ("GET", "/reconciliation"), ("POST", "/reconciliation/dismiss"), ("POST", "/reconciliation/take-back"),
         ("GET", "/review"), ("POST", "/review/done"), ("POST", "/review/1/discard"),
     ],

@@ -1,0 +1,91 @@
+"""The prices that holdings are valued at, and uploading some of one's own."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import date
+from typing import NamedTuple
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import login_required
+
+from stonks.ledger import folding, price_file, prices
+from stonks.ledger.folding import Folding
+from stonks.ledger.price_file import PriceFile, PricesUnreadable
+from stonks.ledger.prices import Saved
+from stonks.portfolio import holdings
+from stonks.portfolio.valuation import OLD, UPLOADED, Instrument, Price
+from stonks.services import services
+from stonks.web.pages import portfolio_page
+from stonks.web.security import limiter, per_user
+
+blueprint = Blueprint("prices", __name__, url_prefix="/portfolios/<int:portfolio_id>/prices")
+
+
+class Quoted(NamedTuple):
+    instrument: Instrument
+    price: Price | None
+    old: bool
+
+
+class Outcome(NamedTuple):
+    saved: Saved
+    file: PriceFile
+
+
+@blueprint.get("")
+@login_required
+def show(portfolio_id: int) -> ResponseReturnValue:
+    return _page(portfolio_id)
+
+
+@blueprint.post("")
+@login_required
+@limiter.limit("30 per minute", key_func=per_user)
+def upload(portfolio_id: int) -> ResponseReturnValue:
+    portfolio_page(portfolio_id)
+    file = request.files.get("prices")
+    if file is None or not file.filename:
+        return _page(portfolio_id, error="Choose a file first."), 422
+    known = folding.folding(portfolio_id).instruments.values()
+    try:
+        found = price_file.read_prices(file.stream.read(), known, services().clock().date())
+    except PricesUnreadable as refusal:
+        return _page(portfolio_id, error=str(refusal)), 422
+    saved = prices.save(portfolio_id, UPLOADED, found.quotes)
+    return _page(portfolio_id, outcome=Outcome(saved, found))
+
+
+@blueprint.post("/remove")
+@login_required
+def remove(portfolio_id: int) -> ResponseReturnValue:
+    """Forgets one uploaded price; the next best one counts again."""
+    portfolio_page(portfolio_id)
+    with suppress(ValueError):
+        on = date.fromisoformat(request.form.get("on", ""))
+        prices.remove(portfolio_id, UPLOADED, request.form.get("key", ""), on)
+    return redirect(url_for("prices.show", portfolio_id=portfolio_id), 303)
+
+
+def _page(portfolio_id: int, *, error: str = "", outcome: Outcome | None = None) -> str:
+    page = portfolio_page(portfolio_id)
+    found = folding.folding(portfolio_id)
+    return render_template(
+        "prices/page.html",
+        page=page,
+        quoted=_quoted(found, services().clock().date()),
+        error=error,
+        outcome=outcome,
+        uploaded=UPLOADED,
+    )
+
+
+def _quoted(found: Folding, today: date) -> list[Quoted]:
+    """What is held, by symbol."""
+    held = holdings.fold(found.movements, reported_short=found.reported_short)
+    shown = []
+    for book in held.open():
+        price = found.prices.get(book.key)
+        shown.append(Quoted(found.instruments[book.key], price, price is not None and today - price.on > OLD))
+    return sorted(shown, key=lambda one: one.instrument.symbol)
