@@ -138,6 +138,21 @@ def test_refused_credentials_stop_the_automatic_sync_until_saved_anew(
     assert view.next_run_at > desk.clock()
 
 
+def test_credentials_saved_while_their_token_is_locked_wait_until_it_is_not(desk: Desk) -> None:
+    desk.broker.answers = [refusal(FailureKind.LOCKED_OUT, "1025")]
+    desk.save()
+    desk.finish()
+    calls = len(desk.broker.calls)
+    outcome = desk.save({**FIELDS, "query_id": "7654321"})
+    view = connecting.view(desk.portfolio_id)
+    assert outcome.run_id is None
+    assert (view.state, view.locked_until) == ("LOCKED_OUT", view.next_run_at)
+    assert view.locked_until >= desk.clock() + timedelta(hours=11)
+    desk.clock.advance(hours=11)
+    assert schedule.tick(desk.clock()) == 0
+    assert len(desk.broker.calls) == calls
+
+
 def test_unchanged_credentials_saved_again_after_a_refusal_try_again(desk: Desk) -> None:
     desk.broker.answers = [refusal(FailureKind.CREDENTIALS, "1011")]
     desk.save()
@@ -401,6 +416,15 @@ def test_portfolios_on_one_query_share_the_day_s_statement(desk: Desk) -> None:
     live = db.session.scalars(select(SyncRun.id).where(SyncRun.finished_at.is_(None))).all()
     assert len(live) == 2
     assert [desk.finish(run_id).state for run_id in live] == [RunState.SUCCEEDED, RunState.SUCCEEDED]
+    assert [step for step, _ in desk.broker.calls] == ["request", "collect"]
+
+
+def test_a_sync_by_hand_asks_anew_though_a_sibling_has_the_day_s_statement(desk: Desk) -> None:
+    sibling = sibling_of(desk)
+    first_run_of(sibling)
+    first_run_of(desk)
+    desk.broker.calls.clear()
+    assert desk.finish(connecting.sync_now(desk.portfolio_id, desk.clock())).state == "SUCCEEDED"
     assert [step for step, _ in desk.broker.calls] == ["request", "collect"]
 
 

@@ -72,11 +72,11 @@ def test_a_step_is_woken_when_its_time_comes_and_not_before(desk: Desk) -> None:
     with transaction():
         runs.locked_run(run.id).due_at = desk.clock() + timedelta(seconds=10)
     services().redis.flushall()
-    before = desk.clock()
+    before, step = desk.clock(), run.step
     assert schedule.wake_due(before, before + timedelta(seconds=9)) == 0
     assert schedule.wake_due(before + timedelta(seconds=9), before + timedelta(seconds=11)) == 1
-    runner.advance(run.id, run.step, before)
-    assert desk.run(run.id).step == run.step
+    runner.advance(run.id, step, before)
+    assert desk.run(run.id).step == step
 
 
 def test_a_step_whose_worker_died_is_taken_again_and_given_up_after_three(desk: Desk) -> None:
