@@ -121,9 +121,12 @@ def test_a_window_is_asked_for_at_most_three_times_a_day(connected: Desk) -> Non
 
 
 def test_a_window_is_no_try_of_the_day_s_automatic_sync(connected: Desk) -> None:
+    due = connected.connection().next_run_at
+    assert due is not None
+    connected.clock.now = due - timedelta(hours=1)
     for _ in range(windows.MOST_A_DAY):
         connected.finish(ask(connected))
-    connected.clock.now = connected.connection().next_run_at or connected.clock.now
+    connected.clock.now = due
     connected.broker.answers = [refusal(FailureKind.NOT_NOW, "1001")]
     schedule.tick(connected.clock())
     connected.finish()
@@ -232,3 +235,13 @@ def test_a_window_whose_statement_leaves_days_out_is_a_finding(connected: Desk) 
     connected.broker.stated_until = WEEK.last
     run = connected.finish(ask(connected))
     assert connecting.test_view(connected.portfolio_id, run.id).result["findings"] == []  # type: ignore[index]
+
+
+def test_failed_windows_and_syncs_by_hand_are_counted_together(connected: Desk) -> None:
+    connected.broker.answers = [refusal(FailureKind.NOT_NOW, "1001") for _ in range(9)]
+    for _ in range(2):
+        connected.finish(ask(connected))
+    for _ in range(connecting.MOST_FAILURES_AN_HOUR - 2):
+        connecting.sync_now(connected.portfolio_id, connected.clock())
+        connected.finish()
+    assert "try again in an hour" in refuse(connected, WEEK)
