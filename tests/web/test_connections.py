@@ -268,3 +268,16 @@ def test_asking_the_broker_over_and_over_is_stopped(
         limiter.enabled = False
     assert 429 not in statuses[:15]
     assert statuses[15] == 429
+
+
+def test_a_lockout_says_until_when_and_why_and_blames_no_credentials(
+    signed_in: FlaskClient, mine: Portfolio, paper: PaperBroker, work: Work
+) -> None:
+    paper.failure = BrokerError(FailureKind.LOCKED_OUT, "P-25", "The post office is closed (code P-25).")
+    save(signed_in, mine)
+    work()
+    status = signed_in.get(f"/portfolios/{mine.id}/status", headers=FRAGMENT).text
+    assert "Locked out until" in status
+    assert "21 Nov 2026, 00:00 UTC" in status.replace("\xa0", " ").replace("&nbsp;", " ")
+    assert "The post office is closed (code P-25)." in status
+    assert "Auth failed" not in status
