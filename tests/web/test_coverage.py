@@ -89,7 +89,7 @@ def test_a_gap_is_named_and_asked_for_with_one_button(
     work()
     assert paper.windows[-1] == (date(2026, 11, 2), date(2026, 11, 6))
     shown = text_of(signed_in, mine).replace("\xa0", " ")
-    assert "No gap since 20 Nov 2025" in shown
+    assert "No gap known since 20 Nov 2025" in shown
     assert "asked for, not proven" in shown
 
 
