@@ -24,8 +24,9 @@ LARGE_FLOW = Decimal("0.1")
 
 _CONTEXT = Context(prec=34)
 _SMALLEST = Decimal("1E-15")
-# Growth a year, from a millionth to a million times; closest around 1. Rates nearer to each other than 6 % are one.
-_GRID = [Decimal(10) ** (Decimal(step) / 40) for step in (*range(-240, -40, 10), *range(-40, 40), *range(40, 241, 10))]
+# Growth a year, from a millionth to a million times; closest from half to double, where rates 6 % apart are told apart.
+_STEPS = (*range(-240, -40, 20), *range(-40, -12, 4), *range(-12, 12), *range(12, 40, 4), *range(40, 241, 20))
+_GRID = [Decimal(10) ** (Decimal(step) / 40) for step in _STEPS]
 
 
 class Flow(NamedTuple):
@@ -150,8 +151,12 @@ def _present(steps: list[tuple[int, Decimal]], growth: Decimal) -> tuple[Decimal
     """The present value and its derivative by `growth` (1 + yearly rate)."""
     daily = growth ** (Decimal(-1) / YEAR)
     value, slope, discount, last = ZERO, ZERO, ONE, 0
+    powers: dict[int, Decimal] = {}
     for day, amount in steps:
-        discount *= daily ** (day - last)
+        gap = day - last
+        if gap not in powers:
+            powers[gap] = daily**gap
+        discount *= powers[gap]
         last = day
         value += amount * discount
         slope -= amount * discount * day

@@ -68,7 +68,7 @@ def values(
         while at_cash < len(paid) and paid[at_cash].on <= day:
             balances[paid[at_cash].currency] += paid[at_cash].amount
             at_cash += 1
-        lacking = list(held.lacking(day))
+        lacking = held.lacking(day)
         total = None if lacking else _in_base(chain(held.worths(), balances.items()), day, rates)
         if total is None:
             found.unknown.append(day)
@@ -85,6 +85,7 @@ class _Held:
         self._instruments = instruments
         self._quantities: dict[str, Decimal] = {}
         self._prices: dict[str, Price] = {}
+        self._until: dict[str, date] = {}  # the last day on which that price still serves
 
     def move(self, item: Movement) -> None:
         quantity = self._quantities.get(item.key, ZERO) + item.quantity
@@ -95,8 +96,9 @@ class _Held:
         if item.kind is Kind.ACTION:
             # What was quoted before a split or a merger prices something else.
             self._prices.pop(item.key, None)
+            self._until.pop(item.key, None)
         elif item.kind is Kind.TRADE and item.price:
-            self._prices[item.key] = Price(item.price, item.on, False)
+            self._know(item.key, Price(item.price, item.on, False))
 
     def mark(self, marks: list[Mark], place: int, day: date, *, through: bool) -> int:
         """Takes the marks before `day`, and those of it too with `through`; returns the place of the next."""
@@ -104,15 +106,18 @@ class _Held:
             key, price = marks[place]
             before = self._prices.get(key)
             if before is None or before.on <= price.on:
-                self._prices[key] = price
+                self._know(key, price)
             place += 1
         return place
 
-    def lacking(self, day: date) -> Iterator[str]:
-        for key in self._quantities:
-            price = self._prices.get(key)
-            if price is None or day - price.on > OLD:
-                yield key
+    def _know(self, key: str, price: Price) -> None:
+        self._prices[key] = price
+        self._until[key] = price.on + OLD
+
+    def lacking(self, day: date) -> list[str]:
+        """What is held without a price that serves."""
+        until = self._until
+        return [key for key in self._quantities if until.get(key, date.min) < day]
 
     def worths(self) -> Iterator[tuple[str, Decimal]]:
         """Currency and value of each holding; all must have a price."""
