@@ -20,7 +20,7 @@ from stonks.portfolio.income import GROSS, Receipt
 from stonks.portfolio.lots import ZERO
 from stonks.portfolio.movements import Kind, Movement, in_order
 from stonks.portfolio.returns import Flow, Return, Worth
-from stonks.portfolio.valuation import Instrument, Rates
+from stonks.portfolio.valuation import Instrument, Rates, converted
 from stonks.portfolio.worth import CashDay, Mark, Values, values
 
 _ACROSS = frozenset({CashKind.DEPOSIT, CashKind.WITHDRAWAL})
@@ -157,7 +157,7 @@ def _converted(flows: Iterable[Moved], rates: Rates) -> tuple[list[Flow], int]:
     for on, currency, amount in flows:
         rate = rates(currency, on) if amount else None
         if rate is not None:
-            found.append(Flow(on, amount * rate))
+            found.append(Flow(on, converted(amount, rate)))
         elif amount:
             without += 1
     return sorted(found), without

@@ -10,10 +10,10 @@ from flask.typing import ResponseReturnValue
 from flask_login import login_required
 
 from stonks.ledger import folding, history
-from stonks.portfolio.earned import earned
+from stonks.portfolio.earned import Own, earned
 from stonks.portfolio.performance import Point, Told, performance
 from stonks.services import services
-from stonks.web import ranges
+from stonks.web import csv_file, ranges
 from stonks.web.pages import portfolio_page
 
 blueprint = Blueprint("performance", __name__)
@@ -43,6 +43,13 @@ def show(portfolio_id: int) -> ResponseReturnValue:
         history.cash_days(portfolio_id),
     )
     view = performance(told, rates, asked.first, asked.last)
+    sums = earned(found.receipts, held.closed_lots(), found.instruments, rates, asked.first, asked.last)
+    base = page.portfolio.base_currency
+    if request.args.get("as") == "csv" and request.args.get("table") == "currencies":
+        head = ("Currency", "Gross", "Withheld", "Net", "Realised gain", "Gains not known", "Fees")
+        return csv_file.answer("earned", head, (_own_row(one) for one in sums.own))
+    if request.args.get("as") == "csv":
+        return csv_file.answer("values", ("Day", f"Net invested {base}", f"Value {base}"), view.points)
     return render_template(
         "performance/page.html",
         page=page,
@@ -54,9 +61,14 @@ def show(portfolio_id: int) -> ResponseReturnValue:
         rows=_for_table(view.points),
         left_out=[found.instruments[key] for key in view.left_out],
         unpriced=[Lack(found.instruments[key].symbol, days) for key, days in view.unpriced],
-        earned=earned(found.receipts, held.closed_lots(), found.instruments, rates, asked.first, asked.last),
+        earned=sums,
         rates=rates,
     )
+
+
+def _own_row(one: Own) -> tuple[object, ...]:
+    paid = one.income
+    return (one.currency, paid.gross, paid.withheld, paid.net, one.gain, one.unknown, paid.fees)
 
 
 def _for_chart(points: Sequence[Point]) -> str:

@@ -16,6 +16,13 @@ class Range(NamedTuple):
     last: date  # included
     problem: str = ""
 
+    @property
+    def query(self) -> dict[str, str]:
+        """What an address needs to ask for it again."""
+        if self.name in NAMES:
+            return {"range": self.name}
+        return {"first": self.first.isoformat() if self.first else "", "last": self.last.isoformat()}
+
 
 def asked_for(args: MultiDict[str, str], today: date) -> Range:
     """All time unless something else is asked for. A range that makes no sense is all time, with a `problem`."""

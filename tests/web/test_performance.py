@@ -18,6 +18,7 @@ from stonks.practice import demo_statement
 from stonks.web.ranges import asked_for
 from tests.conftest import Clock
 from tests.readings import dividend, position, trade
+from tests.web.test_earnings import table
 from tests.web.test_overview import Let, let, see, withheld
 
 __all__ = ["let"]
@@ -84,6 +85,16 @@ def test_each_currency_has_its_own_figures(signed_in: FlaskClient, earned: Portf
     text = see(signed_in, earned, "/performance?range=year")
     assert "EUR 0.00 EUR 0.00 EUR 0.00 EUR +9.00 EUR -1.00" in text
     assert "USD 20.00 USD -3.00 USD 17.00 USD +78.60 USD -1.00" in text
+
+
+def test_its_tables_are_files_of_the_same_range(signed_in: FlaskClient, earned: Portfolio) -> None:
+    for query in ("range=year", "first=2026-01-01&last=2026-11-20"):
+        page = signed_in.get(f"/portfolios/{earned.id}/performance?{query}").text
+        links = [html.unescape(one) for one in re.findall(r'href="([^"]+as=csv[^"]*)"', page)]
+        values, currencies = (table(signed_in, link) for link in links)
+        assert values[0] == {"Day": "2025-12-31", "Net invested USD": "1001", "Value USD": ""}
+        assert values[-1] == {"Day": "2026-11-20", "Net invested USD": "511.7609", "Value USD": "1200"}
+        assert [(row["Currency"], row["Realised gain"]) for row in currencies] == [("EUR", "9"), ("USD", "78.6")]
 
 
 def test_deposits_make_it_the_accounts_return(signed_in: FlaskClient, mine: Portfolio, let: Let) -> None:
