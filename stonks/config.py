@@ -21,6 +21,7 @@ from cryptography.fernet import Fernet
 ROOT = Path(__file__).parent.parent
 # A socket's path must fit in 104 bytes on macOS and 108 on Linux; a deep data folder gets its socket elsewhere.
 _LONGEST_SOCKET_PATH = 100
+PRICE_SOURCES = {"tiingo": "https://api.tiingo.com"}  # code, and where it is
 DEFAULT_FLEX_URL = "https://ndcdyn.interactivebrokers.com/AccountManagement/FlexWebService"
 
 
@@ -51,6 +52,9 @@ class Settings:
     keep_runs: timedelta  # in the history
     json_logs: bool
     metrics_token: str | None = field(repr=False)
+    price_source: str | None  # a code of PRICE_SOURCES
+    price_url: str
+    price_key: str | None = field(repr=False)
     trusted_proxy: str | None  # a proxy on another machine whose X-Forwarded-* headers count; "*" for any
 
     @property
@@ -79,6 +83,7 @@ class Settings:
 def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Settings from `environ` (the process's by default); makes data folder and keys. Raises ConfigError."""
     env = os.environ if environ is None else environ
+    price_source = _price_source(env)
     data = Path(env.get("STONKS_DATA") or ROOT / "instance").absolute()
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -96,7 +101,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         token_keys=_token_keys(env, data),
         workers=_whole(env, "STONKS_WORKERS", 1, 1, 64),
         open_registration=_choice(env, "STONKS_REGISTRATION", "closed", ("closed", "open")) == "open",
-        flex_url=_flex_url(env),
+        flex_url=_web_address(env, "STONKS_FLEX_URL", DEFAULT_FLEX_URL),
         first_wait=timedelta(seconds=_whole(env, "STONKS_POLL_SECONDS", 10, 0, 600)),
         tick=timedelta(seconds=_whole(env, "STONKS_TICK_SECONDS", 15, 1, 3600)),
         sync_every=_sync_every(env),
@@ -106,6 +111,9 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         keep_runs=timedelta(days=_whole(env, "STONKS_KEEP_RUNS_DAYS", 90, 1, 3650)),
         json_logs=_choice(env, "STONKS_LOG", "text", ("text", "json")) == "json",
         metrics_token=env.get("STONKS_METRICS_TOKEN") or None,
+        price_source=price_source,
+        price_url=_web_address(env, "STONKS_PRICE_URL", PRICE_SOURCES.get(price_source or "", "")),
+        price_key=env.get("STONKS_PRICE_KEY") or None,
         trusted_proxy=env.get("STONKS_PROXY") or None,
     )
 
@@ -163,14 +171,25 @@ def _redis_url(env: Mapping[str, str]) -> str | None:
     return url
 
 
-def _flex_url(env: Mapping[str, str]) -> str:
-    url = (env.get("STONKS_FLEX_URL") or DEFAULT_FLEX_URL).rstrip("/")
+def _price_source(env: Mapping[str, str]) -> str | None:
+    code = _choice(env, "STONKS_PRICE_SOURCE", "off", ("off", *PRICE_SOURCES))
+    if code == "off":
+        return None
+    if not env.get("STONKS_PRICE_KEY"):
+        raise ConfigError(f"STONKS_PRICE_SOURCE={code!r} makes no sense alone: it takes a STONKS_PRICE_KEY beside it.")
+    return code
+
+
+def _web_address(env: Mapping[str, str], name: str, default: str) -> str:
+    url = (env.get(name) or default).rstrip("/")
+    if not url:
+        return url
     parts = urlsplit(url)
     loopback = parts.hostname in ("127.0.0.1", "localhost", "::1")
     if not parts.hostname or parts.query or parts.scheme not in ("https", "http"):
-        raise ConfigError(f"STONKS_FLEX_URL={url!r} makes no sense: it takes an https address without a query.")
+        raise ConfigError(f"{name}={url!r} makes no sense: it takes an https address without a query.")
     if parts.scheme == "http" and not loopback:
-        raise ConfigError("STONKS_FLEX_URL makes no sense: plain http would show tokens on the way; it takes https.")
+        raise ConfigError(f"{name} makes no sense: plain http would show tokens on the way; it takes https.")
     return url
 
 

@@ -15,6 +15,7 @@ from stonks.brokers.registry import brokers
 from stonks.config import ROOT, Settings, settings_or_exit
 from stonks.crypto import Vault
 from stonks.ledger import tables as _ledger_tables  # noqa: F401
+from stonks.prices.registry import price_source
 from stonks.queue import JobQueue
 from stonks.services import Services
 from stonks.sync import tables as _sync_tables  # noqa: F401
@@ -50,6 +51,7 @@ def create_app(
         queue=JobQueue(redis),
         brokers=brokers(settings),
         clock=clock,
+        prices=price_source(settings),
     )
     database.init_app(app, settings.page_patience if pages else _WORKER_PATIENCE)
     logs.init_app(app)

@@ -12,6 +12,7 @@ from flask import current_app
 from stonks.brokers.contract import Broker
 from stonks.config import Settings
 from stonks.crypto import Vault
+from stonks.prices.contract import PriceSource
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -27,6 +28,7 @@ class Services:
     queue: JobQueue
     brokers: Mapping[str, Broker]  # by code
     clock: Callable[[], datetime]  # aware UTC
+    prices: PriceSource | None = None  # None: switched off
 
 
 def services() -> Services:

@@ -6,7 +6,7 @@ import logging
 
 from stonks.db import db
 from stonks.services import services
-from stonks.sync import runner
+from stonks.sync import pricing, runner
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +22,16 @@ def advance_run(run_id: int, step: int) -> None:
     except Exception:
         log.exception("run %s: step %s stumbled", run_id, step, extra={"run": run_id})
         _let_go(run_id, step)
+    finally:
+        db.session.remove()
+
+
+def fetch_prices(portfolio_id: int) -> None:
+    """A part of a portfolio's round of prices. Nothing is raised: one that stumbles is due again when its lease ends."""
+    try:
+        pricing.fetch(portfolio_id, services().clock())
+    except Exception:
+        log.exception("prices of portfolio %s: stumbled", portfolio_id)
     finally:
         db.session.remove()
 

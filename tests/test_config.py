@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from stonks.config import ROOT, ConfigError, new_token_key, read_settings
+from stonks.prices.registry import price_source
 
 
 def read(folder: Path, **variables: str):
@@ -52,6 +53,9 @@ def test_everything_has_a_default(tmp_path: Path) -> None:
         ("REDIS_URL", "http://localhost"),
         ("STONKS_FLEX_URL", "ftp://example.com"),
         ("STONKS_FLEX_URL", "http://example.com/FlexWebService"),
+        ("STONKS_PRICE_SOURCE", "yahoo"),
+        ("STONKS_PRICE_SOURCE", "tiingo"),
+        ("STONKS_PRICE_URL", "http://example.com"),
         ("STONKS_TOKEN_KEYS", "not a key"),
         ("STONKS_TOKEN_KEYS", ","),
     ],
@@ -91,6 +95,17 @@ def test_secrets_do_not_show_in_repr(tmp_path: Path) -> None:
     shown = repr(settings)
     for secret in ("hunter2", "hunter3", settings.secret_key, *settings.token_keys):
         assert secret not in shown
+
+
+def test_there_is_no_price_source_unless_one_is_set(tmp_path: Path) -> None:
+    assert (read(tmp_path).price_source, read(tmp_path).price_url) == (None, "")
+    assert price_source(read(tmp_path, STONKS_PRICE_KEY="hunter4")) is None
+    settings = read(tmp_path, STONKS_PRICE_SOURCE="tiingo", STONKS_PRICE_KEY="hunter4")
+    assert settings.price_url == "https://api.tiingo.com"
+    assert "hunter4" not in repr(settings)
+    source = price_source(settings)
+    assert source is not None
+    assert source.name == "Tiingo"
 
 
 def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:

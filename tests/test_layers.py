@@ -34,7 +34,8 @@ LEVELS = {
 }
 PLACES = {  # who alone may do it
     "rq": {"stonks.queue", "worker"},
-    "requests": {"stonks.brokers.ibkr.client"},
+    # The one file of each folder that speaks to the outside, so that time-outs, sizes and secrets are bounded in one place.
+    "requests": {"stonks.brokers.ibkr.client", "stonks.prices.tiingo.client"},
 }
 
 
@@ -88,7 +89,7 @@ def test_only_the_database_module_commits(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [f for f in FILES if set(f.parts) & {"core", "portfolio", "brokers", "ledger"}], ids=name_of
+    "path", [f for f in FILES if set(f.parts) & {"core", "portfolio", "brokers", "ledger", "prices"}], ids=name_of
 )
 def test_money_never_meets_float(path: Path) -> None:
     names = {node.func.id for node in ast.walk(ast.parse(path.read_text()))

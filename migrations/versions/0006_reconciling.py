@@ -47,6 +47,7 @@ def upgrade() -> None:
         "price_fetches",
         sa.Column("portfolio_id", sa.Integer(), nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("cursor", sa.String(length=80), nullable=True),
         sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("fetched_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("message", sa.Text(), nullable=True),

@@ -241,6 +241,7 @@ class PriceFetch(Base):
 
     portfolio_id: Mapped[int] = mapped_column(ForeignKey("portfolios.id", ondelete="CASCADE"), primary_key=True)
     due_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    cursor: Mapped[str | None] = mapped_column(String(80))  # the last key that was asked for; None: none of today's
     failures: Mapped[int] = mapped_column(default=0)  # in a row
     fetched_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     message: Mapped[str | None] = mapped_column(Text)  # in words, why the last time failed

@@ -15,7 +15,7 @@ from stonks import presence
 from stonks.db import db, transaction
 from stonks.ledger import archive
 from stonks.services import services
-from stonks.sync import runs, windows
+from stonks.sync import pricing, runs, windows
 from stonks.sync.states import LIVE, STOPPED, ConnectionState
 from stonks.sync.tables import Connection, SyncRun
 from stonks.sync.timing import next_regular
@@ -33,7 +33,7 @@ def tick(now: datetime) -> int:
     started = _start_due(now)
     _free(SyncRun.lease_until <= now, now)
     free_held_by_dead(now)
-    woken = wake_due(None, now)
+    woken = wake_due(None, now) + pricing.wake_due(now)
     if services().redis.set("stonks:pruned", 1, nx=True, ex=PRUNE_EVERY):
         prune(now)
     return started + woken

@@ -17,6 +17,7 @@ from stonks.ledger.prices import Saved
 from stonks.portfolio import holdings
 from stonks.portfolio.valuation import OLD, UPLOADED, Instrument, Price
 from stonks.services import services
+from stonks.sync import pricing
 from stonks.web.pages import portfolio_page
 from stonks.web.security import limiter, per_user
 
@@ -78,6 +79,7 @@ def _page(portfolio_id: int, *, error: str = "", outcome: Outcome | None = None)
         error=error,
         outcome=outcome,
         uploaded=UPLOADED,
+        source=pricing.view(portfolio_id),
     )
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from io import BytesIO
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
+from stonks.db import db, transaction
 from stonks.ledger.importing import import_reading
-from stonks.ledger.tables import Portfolio
+from stonks.ledger.tables import Portfolio, PriceFetch
+from stonks.prices.tiingo.adapter import TiingoSource
+from stonks.services import services
 from tests.conftest import Clock
 from tests.readings import ReadingOf, trade
 from tests.web.test_reconciling import plain
@@ -78,6 +83,16 @@ def test_what_has_no_price_leads_to_uploading_one(signed_in: FlaskClient, mine: 
     page = signed_in.get(f"/portfolios/{mine.id}").text
     assert f'<a href="/portfolios/{mine.id}/prices">Upload prices</a>' in page
     assert "no price" in see(signed_in, mine, "/prices")
+
+
+def test_the_price_source_says_how_it_went(app: Flask, signed_in: FlaskClient, held: Portfolio, clock: Clock) -> None:
+    assert "asked once a day" not in see(signed_in, held, "/prices")
+    app.extensions["stonks"] = replace(services(), prices=TiingoSource("http://127.0.0.1:9", "key"))
+    assert "Tiingo is asked once a day for American shares and funds." in see(signed_in, held, "/prices")
+    failed = PriceFetch(portfolio_id=held.id, due_at=clock(), failures=1, message="Tiingo refused the key.")
+    with transaction():
+        db.session.add(failed)
+    assert "the last time it failed: Tiingo refused the key." in see(signed_in, held, "/prices")
 
 
 def test_anothers_prices_cannot_be_seen_or_touched(signed_in: FlaskClient, anothers: Portfolio) -> None:

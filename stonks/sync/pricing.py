@@ -1,0 +1,199 @@
+"""Fetching prices from a price source: when, of what, and what its answers mean for the next time.
+
+A portfolio's round is a row: due once a day, worked off in short jobs of a few calls each, with its place kept in
+between. The installation has one key, so its calls an hour are counted over all portfolios. Without a price source
+nothing here does anything.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as clock_time
+from typing import NamedTuple
+
+from redis import RedisError
+from sqlalchemy import select
+
+from stonks.db import db, insert_ignoring, transaction
+from stonks.ledger import folding, prices
+from stonks.ledger.tables import Portfolio, PriceFetch
+from stonks.portfolio import holdings
+from stonks.prices.contract import PriceSource, PriceTrouble, Quote, Trouble
+from stonks.services import services
+
+log = logging.getLogger(__name__)
+
+TASK = "stonks.tasks.fetch_prices"
+AT_ONCE = 500  # portfolios looked at by one tick
+CALLS_A_JOB = 10
+JOB_SECONDS = 60  # no call is begun after that: syncs wait for the same workers
+LEASE = timedelta(minutes=10)  # then a worker that does not answer is taken for dead
+BACK = timedelta(days=10)  # how far a first look goes
+_FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=15), timedelta(hours=12)
+# New York closed at 21:00 or 22:00 UTC, and Tiingo takes corrections until 01:00.
+_DAILY = clock_time(5, 30)
+
+
+class Wanted(NamedTuple):
+    key: str
+    ticker: str
+
+
+class Round(NamedTuple):
+    """The row as a job found it."""
+
+    portfolio_id: int
+    cursor: str | None
+    failures: int
+
+
+class Step(NamedTuple):
+    """What becomes of the row after a job."""
+
+    due_at: datetime
+    cursor: str | None
+    failures: int
+    message: str | None
+
+
+class View(NamedTuple):
+    """For the prices page."""
+
+    name: str
+    fetched_at: datetime | None
+    message: str | None
+
+
+def view(portfolio_id: int) -> View | None:
+    """None when no price source is set."""
+    source = services().prices
+    if source is None:
+        return None
+    row = db.session.get(PriceFetch, portfolio_id)
+    return View(source.name, row.fetched_at if row else None, row.message if row else None)
+
+
+def wake_due(now: datetime) -> int:
+    """Calls workers for the portfolios that are due; a new portfolio is due at once. Raises RedisError."""
+    if services().prices is None:
+        return 0
+    unknown = select(Portfolio.id).where(Portfolio.id.not_in(select(PriceFetch.portfolio_id))).limit(AT_ONCE)
+    new = [{"portfolio_id": one, "due_at": now, "failures": 0} for one in db.session.scalars(unknown)]
+    if new:
+        with transaction():
+            db.session.execute(insert_ignoring(PriceFetch), new)
+    due = select(PriceFetch.portfolio_id).where(PriceFetch.due_at <= now).order_by(PriceFetch.due_at).limit(AT_ONCE)
+    found = db.session.scalars(due).all()
+    db.session.rollback()
+    return sum(services().queue.enqueue(TASK, one, job_id=f"prices-{one}") for one in found)
+
+
+def fetch(portfolio_id: int, now: datetime) -> None:
+    """One job of a portfolio's round. No transaction is open while the source is asked."""
+    source = services().prices
+    if source is None:
+        return
+    claimed = _claim(portfolio_id, now)
+    if claimed is None:
+        return
+    wanted = _wanted(portfolio_id, source, claimed.cursor, now.date())
+    db.session.rollback()
+    found, step = _ask(source, wanted, claimed, now)
+    with transaction():
+        if db.session.get(PriceFetch, portfolio_id) is None:
+            return  # the portfolio was deleted meanwhile
+        quotes = {(key, one.on): one.price for key, quotes in found.items() for one in quotes}
+        prices.save(portfolio_id, source.code, quotes)
+        _write(portfolio_id, step, now)
+
+
+def _claim(portfolio_id: int, now: datetime) -> Round | None:
+    """The round, due again when its lease ends; None when it is not due any more."""
+    with transaction():
+        query = select(PriceFetch).where(PriceFetch.portfolio_id == portfolio_id, PriceFetch.due_at <= now)
+        row = db.session.scalar(query.with_for_update())
+        if row is None:
+            return None
+        row.due_at = now + LEASE
+        return Round(portfolio_id, row.cursor, row.failures)
+
+
+def _wanted(portfolio_id: int, source: PriceSource, cursor: str | None, today: date) -> list[Wanted]:
+    """What is held, the source has, and is without a price of the last trading day; after `cursor`, by key."""
+    found = folding.folding(portfolio_id)
+    held = holdings.fold(found.movements, reported_short=found.reported_short)
+    fresh = _last_weekday(today)
+    wanted = []
+    for key in sorted(book.key for book in held.open()):
+        price, ticker = found.prices.get(key), source.ticker(found.instruments[key])
+        if ticker and key > (cursor or "") and (price is None or price.on < fresh):
+            wanted.append(Wanted(key, ticker))
+    return wanted
+
+
+def _ask(
+    source: PriceSource, wanted: list[Wanted], claimed: Round, now: datetime
+) -> tuple[dict[str, list[Quote]], Step]:
+    found: dict[str, list[Quote]] = {}
+    cursor, began = claimed.cursor, time.monotonic()
+    for count, one in enumerate(wanted):
+        if count == CALLS_A_JOB or time.monotonic() - began > JOB_SECONDS:
+            return found, Step(now, cursor, 0, None)
+        if not _allowed(source, now):
+            return found, Step(_next_hour(now), cursor, 0, None)
+        try:
+            found[one.key] = source.fetch(one.ticker, now.date() - BACK)
+        except PriceTrouble as trouble:
+            if trouble.trouble is not Trouble.NO_SUCH_TICKER:
+                log.warning("prices of portfolio %s: %s", claimed.portfolio_id, trouble)
+                return found, _after(trouble, claimed, cursor, now)
+        cursor = one.key
+    return found, Step(_tomorrow(claimed.portfolio_id, now), None, 0, None)
+
+
+def _after(trouble: PriceTrouble, claimed: Round, cursor: str | None, now: datetime) -> Step:
+    """Twice as long after each failure in a row; a refused key is not tried again before tomorrow."""
+    failures = claimed.failures + 1
+    if trouble.trouble is Trouble.REFUSED:
+        return Step(_tomorrow(claimed.portfolio_id, now), None, failures, str(trouble))
+    pause = min(_FIRST_PAUSE * 2 ** min(failures - 1, 10), _LONGEST_PAUSE)
+    return Step(now + max(pause, trouble.retry_after or pause), cursor, failures, str(trouble))
+
+
+def _write(portfolio_id: int, step: Step, now: datetime) -> None:
+    row = db.session.get_one(PriceFetch, portfolio_id)
+    row.due_at, row.cursor, row.failures, row.message = step
+    if step.message is None and step.cursor is None:
+        row.fetched_at = now
+
+
+def _allowed(source: PriceSource, now: datetime) -> bool:
+    """Counts a call of this hour. With Redis away nothing is asked."""
+    name = f"stonks:prices:{source.code}:{now:%Y%m%d%H}"
+    try:
+        redis = services().redis
+        count = int(redis.incr(name))
+        redis.expire(name, 7200)
+    except RedisError:
+        return False
+    return count <= source.calls_an_hour
+
+
+def _next_hour(now: datetime) -> datetime:
+    return now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+
+
+def _tomorrow(portfolio_id: int, now: datetime) -> datetime:
+    """The next daily time; portfolios are spread over half an hour."""
+    at = datetime.combine(now.date(), _DAILY, UTC) + timedelta(minutes=portfolio_id % 30)
+    return at if at > now else at + timedelta(days=1)
+
+
+def _last_weekday(today: date) -> date:
+    """The last day whose close is known everywhere; holidays are asked about in vain."""
+    day = today - timedelta(days=1)
+    while day.weekday() > 4:
+        day -= timedelta(days=1)
+    return day
