@@ -15,7 +15,7 @@ from stonks import presence
 from stonks.db import db, transaction
 from stonks.ledger import archive
 from stonks.services import services
-from stonks.sync import pricing, runs, windows
+from stonks.sync import clock, pricing, runs, windows
 from stonks.sync.states import LIVE, STOPPED, ConnectionState
 from stonks.sync.tables import Connection, SyncRun
 from stonks.sync.timing import next_regular
@@ -30,6 +30,7 @@ AFTER_A_WINDOW = timedelta(minutes=5)
 
 def tick(now: datetime) -> int:
     """Everything that is due by now; returns how many runs were started or woken. Raises RedisError and database errors."""
+    clock.mend(now)
     started = _start_due(now)
     _free(SyncRun.lease_until <= now, now)
     free_held_by_dead(now)
