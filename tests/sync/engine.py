@@ -10,9 +10,9 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 
-from stonks.db import db, transaction
+from stonks.db import Base, db, transaction
 from stonks.factory import utc_now
 from stonks.ledger.tables import Entry
 from stonks.practice.server import PracticeBroker
@@ -53,9 +53,9 @@ def a_scheduler(name: str = "scheduler", **more: Any) -> AbstractContextManager[
     return a_process(name, "--schedule", **more)
 
 
-def save(**more: Any) -> int:
+def save(fields: dict[str, str] = FIELDS, **more: Any) -> int:
     told = {"only_currency": None, "token_expires_on": None, "day_first": None, **more}
-    outcome = connecting.save(1, "ibkr", FIELDS, now=utc_now(), **told)
+    outcome = connecting.save(1, "ibkr", fields, now=utc_now(), **told)
     assert outcome.run_id is not None
     return outcome.run_id
 
@@ -79,8 +79,12 @@ def ended(run_id: int) -> bool:
 
 
 def entries() -> int:
+    return count(Entry)
+
+
+def count(table: type[Base], *where: ColumnElement[bool]) -> int:
     db.session.rollback()
-    return db.session.scalar(select(func.count()).select_from(Entry)) or 0
+    return db.session.scalar(select(func.count()).select_from(table).where(*where)) or 0
 
 
 def end_lease(run_id: int) -> None:

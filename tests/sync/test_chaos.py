@@ -36,7 +36,7 @@ from stonks.sync.states import RunState
 from stonks.sync.tables import Connection, SyncRun
 from tests.product import free_port
 from tests.sync.chaos import Part, Person, RedisProcess, Statements, logs
-from tests.sync.engine import a_process, a_scheduler, a_worker, wait_until
+from tests.sync.engine import a_process, a_scheduler, a_worker, count, wait_until
 
 RUNS = int(os.environ.get("STONKS_CHAOS_RUNS", "12"))
 SEED = int(os.environ.get("STONKS_CHAOS_SEED") or random.randrange(1_000_000))
@@ -214,8 +214,3 @@ def check_calls(broker: PracticeBroker, before_the_end: int) -> None:
     for moments in at.values():
         for eleventh, first in zip(moments[10:], moments, strict=False):
             assert eleventh - first > 59
-
-
-def count(table: type, *where: object) -> int:
-    db.session.rollback()
-    return db.session.scalar(select(func.count()).select_from(table).where(*where)) or 0  # type: ignore[arg-type]

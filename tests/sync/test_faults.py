@@ -13,16 +13,21 @@ from sqlalchemy import select
 from stonks import process
 from stonks.db import db, transaction
 from stonks.factory import utc_now
+from stonks.ledger import portfolios
+from stonks.ledger.tables import Entry, KeptStatement
 from stonks.practice.answers import Answer
 from stonks.practice.server import PracticeBroker
 from stonks.services import services
 from stonks.sync import connecting
 from stonks.sync.tables import Connection, SyncRun
+from tests.statements import buy, statement
 from tests.sync.engine import (
     BODY,
+    FIELDS,
     TOKEN,
     a_scheduler,
     a_worker,
+    count,
     end_lease,
     ended,
     entries,
@@ -142,6 +147,31 @@ def test_a_disconnection_while_the_statement_comes_imports_nothing(practice: Pra
         assert worker.end(signal.SIGTERM) == 0
     assert entries() == 0
     assert db.session.scalar(select(Connection.sealed_credentials)) is None
+
+
+@pytest.mark.usefixtures("here")
+def test_a_new_token_and_a_deletion_in_mid_air_leave_only_what_came_for_the_newest(practice: PracticeBroker) -> None:
+    """First the token is replaced while the old one's statement comes, then the portfolio is deleted under the worker."""
+    other = {"query_id": FIELDS["query_id"], "token": TOKEN[::-1]}
+    practice.add_query(other["token"], other["query_id"], statement([buy(7)]))
+    practice.script("GetStatement", [Answer(BODY, delay=1)], token=TOKEN)
+    with a_scheduler(), a_worker() as worker, a_worker("other") as second:
+        old = save()
+        wait_until(lambda: any(call.step == "GetStatement" for call in practice.calls))
+        new = save(fields=other)
+        assert fresh_run(old).state == "CANCELLED"
+        wait_until(lambda: ended(new))
+        assert list(db.session.scalars(select(Entry.external_id))) == ["7"]
+
+        practice.script("SendRequest", [Answer(b"", delay=1)], token=other["token"])
+        connecting.sync_now(1, utc_now())
+        wait_until(lambda: sum(call.token == other["token"] for call in practice.calls) == 4)
+        portfolios.delete(portfolios.get(1, 1))
+        wait_until(lambda: [count(table) for table in (SyncRun, Connection, Entry, KeptStatement)] == [0] * 4)
+        time.sleep(1.2)
+        assert [process.end(signal.SIGTERM) for process in (worker, second)] == [0, 0]
+    assert [count(table) for table in (SyncRun, Connection, Entry, KeptStatement)] == [0] * 4
+    assert "stumbled" not in worker.log.read_text() + second.log.read_text()
 
 
 @pytest.mark.usefixtures("here")
