@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import replace
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from redis import Redis
+from redis import Redis, RedisError
 
 from stonks import process
 from stonks.config import Settings
@@ -48,6 +49,30 @@ def test_servers_that_are_away_are_named_without_their_passwords(settings: Setti
     assert answer.json["database"] == "does not answer (OperationalError)"
     assert answer.json["redis"] == "does not answer (ConnectionError)"
     assert "hunter" not in answer.text
+
+
+def test_a_redis_that_hangs_is_waited_for_once(settings: Settings) -> None:
+    """A server that takes connections and answers none: as many as were made were waited for."""
+    with socket.create_server(("127.0.0.1", 0)) as hung:
+        hung.settimeout(0.1)
+        url = f"redis://127.0.0.1:{hung.getsockname()[1]}/0?socket_timeout=0.2"
+        parts = create_app(replace(settings, redis_url=url)).test_client().get("/healthz").json
+        first = taken(hung)
+        with Redis.from_url(url) as client, pytest.raises(RedisError):
+            client.ping()
+        assert first == taken(hung) > 0
+    assert {parts[name] for name in ("redis", "workers", "scheduler")} == {"does not answer (TimeoutError)"}
+
+
+def taken(server: socket.socket) -> int:
+    """How many connections were made since it was last asked."""
+    found = 0
+    try:
+        while True:
+            server.accept()[0].close()
+            found += 1
+    except TimeoutError:
+        return found
 
 
 def test_metrics_are_prometheus_text(client: FlaskClient) -> None:
