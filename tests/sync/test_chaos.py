@@ -121,17 +121,19 @@ def open_everything(round_: Round) -> None:
 
 
 def play(round_: Round) -> None:
-    """Kills and clicks until there were enough of both."""
-    kills = 0
-    deadline = time.monotonic() + 60 + 3 * RUNS
-    while kills < KILLS or count(SyncRun, SyncRun.finished_at.is_not(None)) < RUNS:
-        assert time.monotonic() < deadline, (kills, logs(services().settings.data))
+    """Kills and clicks until there were enough of both. The kills are spread over the runs: on a busy machine parts that
+    die faster than they start would never get anything done."""
+    kills = ended = 0
+    deadline = time.monotonic() + 90 + 6 * RUNS
+    while kills < KILLS or ended < RUNS:
+        ended = count(SyncRun, SyncRun.finished_at.is_not(None))
+        assert time.monotonic() < deadline, (kills, ended, logs(services().settings.data))
         for part in round_.parts:
             part.tend()
         if round_.random.random() < 0.3:
             round_.person.sync_now(round_.random.choice(list(round_.statements)))
         part = round_.random.choice(round_.parts)
-        if part.runs and (kills < KILLS or RUNS > 100):
+        if part.runs and kills < min(KILLS, 8 + KILLS * ended // RUNS):
             if part.name.startswith("worker"):  # more often in the middle of something
                 wait_for_a_call(round_.broker)
             time.sleep(round_.random.uniform(0, 0.15))
