@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from io import BytesIO
+from typing import BinaryIO
 
+import pytest
 from sqlalchemy import func, select
 
+from stonks.core.errors import NotFound, StatementUnreadable
 from stonks.db import db, transaction
+from stonks.ledger import portfolios
+from stonks.ledger.importing import ImportOutcome
+from stonks.ledger.repeats import ReadAs
 from stonks.ledger.tables import KeptStatement, Portfolio
 from stonks.services import Services
-from stonks.sync import schedule
+from stonks.sync import connecting, schedule, uploading
 from stonks.sync.tables import SyncRun
-from tests.sync.conftest import Desk
+from tests.sync.conftest import Desk, FakeBroker, FakeReading
 
 
 def keeping(desk: Desk, **spans: timedelta) -> None:
@@ -23,6 +30,10 @@ def keeping(desk: Desk, **spans: timedelta) -> None:
 def kept(table: type[KeptStatement] | type[SyncRun] = KeptStatement) -> int:
     db.session.rollback()
     return db.session.scalar(select(func.count()).select_from(table)) or 0
+
+
+def upload(desk: Desk, body: bytes) -> ImportOutcome:
+    return uploading.take_in(desk.portfolio_id, BytesIO(body), ReadAs(desk.broker), "year.csv")  # type: ignore[arg-type]
 
 
 def second_portfolio(desk: Desk) -> Desk:
@@ -92,7 +103,37 @@ def test_runs_stay_as_long_as_the_setting_says(desk: Desk) -> None:
     keeping(desk, keep_runs=timedelta(days=3))
     desk.save()
     desk.finish()
+    upload(desk, b"7 2026-11-17\n")
     schedule.prune(desk.clock() + timedelta(days=2))
-    assert kept(SyncRun) == 1
+    assert kept(SyncRun) == 2
     schedule.prune(desk.clock() + timedelta(days=4))
     assert kept(SyncRun) == 0
+
+
+def test_an_upload_is_kept_and_told_and_its_refusal_told_too(desk: Desk) -> None:
+    assert upload(desk, b"7 2026-11-17\n").new == 1
+    with pytest.raises(StatementUnreadable):
+        upload(desk, b"<html>")
+    refused, done = connecting.history(desk.portfolio_id, 10)
+    assert (refused.state, refused.code, refused.file_name) == ("FAILED", "html", "year.csv")
+    assert (done.state, done.result["new"], done.batch_id is not None) == ("SUCCEEDED", 1, True)
+    assert (kept(), connecting.runs(desk.portfolio_id)) == (1, [])
+
+
+def test_with_no_days_an_upload_is_let_in_and_not_kept(desk: Desk) -> None:
+    keeping(desk, keep_statements=timedelta(0))
+    assert upload(desk, b"7 2026-11-17\n").new == 1
+    assert (kept(), desk.entries()) == (0, 1)
+    assert upload(desk, b"7 2026-11-17\n").same_as is not None
+
+
+def test_an_upload_into_a_portfolio_that_is_deleted_meanwhile_leaves_nothing(desk: Desk) -> None:
+    class Deletes(FakeBroker):
+        def read(self, source: BinaryIO, **_: object) -> FakeReading:
+            portfolios.delete(desk.portfolio())
+            return super().read(source)
+
+    body = BytesIO(b"7 2026-11-17\n")
+    with pytest.raises(NotFound):
+        uploading.take_in(desk.portfolio_id, body, ReadAs(Deletes()), "year.csv")  # type: ignore[arg-type]
+    assert (kept(), kept(SyncRun), desk.entries()) == (0, 0, 0)
