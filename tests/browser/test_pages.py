@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, FilePayload, Page, expect
 
 from stonks.practice.server import PracticeBroker
 from tests.browser.conftest import Product, new_portfolio, save_connection, sign_in, token_for
@@ -85,6 +85,27 @@ def test_values_over_time_are_drawn_and_stand_in_a_table_without_script(
         page.get_by_text("Table", exact=True).click()
         expect(page.get_by_role("rowheader", name="12 Nov 2025")).to_be_visible()
         context.close()
+
+
+def test_an_opened_history_with_a_long_file_name_fits_and_axe_finds_nothing(
+    visitor: Page, product: Product, filled: str
+) -> None:
+    sign_in(visitor, product)
+    for body in (statement([buy(1)]), b"<!doctype html><html></html>"):
+        visitor.goto(f"{product.address}{filled}/import")
+        file = FilePayload(name="a_very_long_name_" * 10 + ".csv", mimeType="text/csv", buffer=body)
+        visitor.get_by_label("Statement file").set_input_files(file)
+        visitor.get_by_role("button", name="Upload").click()
+        expect(visitor.locator("#import-outcome .result")).to_be_visible()
+    visitor.goto(f"{product.address}{filled}/settings")
+    visitor.get_by_text("History", exact=True).click()
+    rows = visitor.get_by_role("table", name="Syncs, tests and uploads").get_by_role("row")
+    expect(rows.filter(has_text="Upload of a_very_long_name_").first).to_be_visible()
+    assert not visitor.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+    why = rows.nth(1).get_by_role("cell").nth(1).bounding_box()
+    assert why is not None
+    assert why["width"] < 400
+    assert visitor.evaluate(AXE + "; axe.run().then(result => result.violations.map(v => v.id))") == []
 
 
 def test_everything_needed_to_connect_works_without_javascript(
