@@ -61,7 +61,8 @@ def _write(path: Path, folder: Path, settings: Settings, now: datetime, with_key
 
 def _copy(database: str, snapshot: Path) -> None:
     """VACUUM INTO reads one moment while others write, and leaves out what was deleted but lies in free pages yet."""
-    with closing(sqlite3.connect(database, timeout=_BUSY_SECONDS, isolation_level=None)) as connection:
+    there = f"{Path(database).absolute().as_uri()}?mode=rw"  # one that is not there is not made
+    with closing(sqlite3.connect(there, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)) as connection:
         connection.execute("VACUUM INTO ?", (str(snapshot),))
     with closing(sqlite3.connect(snapshot)) as connection:
         (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()

@@ -24,6 +24,7 @@ from stonks import cli
 from stonks.accounts import users
 from stonks.config import ROOT, Settings, read_settings
 from stonks.db import db, transaction
+from stonks.factory import create_app
 from stonks.ledger import archive, entries, importing, portfolios, review
 from stonks.ledger.entries import EntryFilter
 from stonks.ledger.tables import Entry, KeptStatement, Portfolio
@@ -250,6 +251,14 @@ def test_a_backup_that_fails_says_why_and_leaves_nothing(
     assert done.exit_code == 1
     assert "No space left on device" in done.output
     assert list(folder.iterdir()) == []
+
+
+def test_a_ledger_that_was_never_started_is_not_backed_up_as_an_empty_one(settings: Settings, tmp_path: Path) -> None:
+    app = create_app(settings)
+    cli.init_app(app)
+    done = app.test_cli_runner().invoke(args=["backup", str(tmp_path / "backup.tar.gz")])
+    assert (done.exit_code, "Nothing was backed up" in done.output) == (1, True)
+    assert not (settings.data / "stonks.db").exists()
 
 
 def test_postgresql_is_left_to_its_own_tool(pg_app: Flask, tmp_path: Path) -> None:

@@ -14,9 +14,9 @@ from sqlalchemy import select
 from stonks.brokers.errors import FailureKind
 from stonks.config import ROOT, Settings, read_settings
 from stonks.core.errors import InvalidInput, SecretUnreadable
-from stonks.db import db
+from stonks.db import db, transaction
 from stonks.ledger import archive
-from stonks.ledger.tables import KeptStatement
+from stonks.ledger.tables import KeptStatement, Portfolio
 from stonks.sync import connecting
 from tests.conftest import Clock
 from tests.drill import started
@@ -124,6 +124,19 @@ def test_a_lockout_is_still_known_when_the_old_key_is_gone(house: House) -> None
     house.desk.clock.advance(hours=13)
     assert house.desk.finish(house.desk.test()).state == "SUCCEEDED"
     assert len(house.broker.calls) == calls + 2
+
+
+def test_portfolios_on_one_query_still_share_a_statement_when_the_old_key_is_gone(house: House) -> None:
+    rotate(house)
+    house.type("keys", "rotate")
+    with transaction():
+        owner = house.desk.portfolio().user_id
+        second = Portfolio(user_id=owner, name="Second", base_currency="EUR", created_at=house.desk.clock())
+        db.session.add(second)
+        db.session.flush()
+    house.portfolio_id = second.id
+    house.broker.answers = [refusal(FailureKind.NOT_NOW, "1001")]
+    assert house.desk.finish(house.desk.save().run_id).state == "SUCCEEDED"
 
 
 def test_rotating_again_changes_nothing_that_can_be_seen(house: House) -> None:

@@ -51,12 +51,17 @@ def reseal_all() -> ResealOutcome:
 
 
 def _name_again(connection: Connection) -> None:
-    """The allowance's name as it is made now, in the connection and in what its runs remember of lockouts."""
+    """Names as they are made now: the allowance's, in the connection and in what its runs remember of lockouts, and
+    the one by which other portfolios on the same query find a statement."""
     broker = services().brokers.get(connection.broker)
     fields = views.saved_fields(connection)
     if broker is None or fields is None:
         return
     name = credentials.allowance_of(services().vault, broker, fields)
     if name != connection.allowance:
+        fetched = (KeptStatement.portfolio_id == connection.portfolio_id, KeptStatement.origin == "sync")
+        same = credentials.name_of(services().vault, broker.code, fields)
+        since = KeptStatement.kept_at >= connection.credentials_saved_at
+        db.session.execute(update(KeptStatement).where(*fetched, since).values(credentials_name=same))
         db.session.execute(update(SyncRun).where(SyncRun.allowance == connection.allowance).values(allowance=name))
         connection.allowance = name
