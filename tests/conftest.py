@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import hypothesis
 import pytest
 from flask import Flask, g
 from flask.testing import FlaskClient
@@ -24,6 +25,10 @@ from stonks.factory import create_app
 from stonks.web.security import limiter
 from tests import servers
 from tests.needs import missing
+
+# How long one example takes says nothing while other tests keep the machine busy.
+hypothesis.settings.register_profile("stonks", deadline=None)
+hypothesis.settings.load_profile("stonks")
 
 
 @dataclass

@@ -59,13 +59,13 @@ class Running:
         finally:
             connection.close()
 
-    def stop(self, number: signal.Signals) -> None:
-        """Signals the supervisor and sees that all of it is gone within two seconds, with exit status 0."""
+    def stop(self, number: signal.Signals, within: float = 2) -> None:
+        """Signals the supervisor and sees that all of it is gone in so many seconds, with exit status 0."""
         pids = [self.pid(part) for part in PARTS]
         began = time.monotonic()
         self.process.send_signal(number)
-        assert self.process.wait(timeout=10) == 0, self.output.read_text()
-        assert time.monotonic() - began < 2
+        assert self.process.wait(timeout=20) == 0, self.output.read_text()
+        assert time.monotonic() - began < within
         assert not any(lives(pid) for pid in pids)
 
     def pid(self, part: str) -> int:
@@ -95,7 +95,7 @@ def product(data: Path, *arguments: str, **environment: str) -> Iterator[Running
         running.wait_until_ready()
         yield running
         if running.process.poll() is None:
-            running.stop(signal.SIGTERM)
+            running.stop(signal.SIGTERM, within=15)  # other tests keep the machine busy
     finally:
         running.process.kill()
         running.process.wait()

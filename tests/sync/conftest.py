@@ -42,13 +42,13 @@ def refusal(kind: FailureKind, code: str = "1", **more: object) -> BrokerError:
 
 
 class FakeReading:
-    """One trade per line: an id and an ISO date."""
+    """One trade per line: an id and an ISO date. A line with # tells nothing."""
 
     def __init__(self, source: BinaryIO, stated_until: date | None) -> None:
         text = source.read().decode()
         if text.startswith("<html"):
             raise StatementUnreadable("html", "This is a web page and not a statement.")
-        self._lines = text.splitlines()
+        self._lines = [line for line in text.splitlines() if not line.startswith("#")]
         self._stated_until = stated_until
 
     def __iter__(self) -> Iterator[Record | RowProblem]:
@@ -92,6 +92,7 @@ class FakeBroker:
     calls: list[tuple[str, object]] = field(default_factory=list)
     meanwhile: object = None  # called in the middle of each call
     reads: int = 0  # statements that had to be read
+    _asked: object = None
 
     def check_shape(self, values: Credentials) -> dict[str, str]:
         return {} if values["token"].isdigit() else {"token": "That is no token."}
@@ -100,14 +101,18 @@ class FakeBroker:
         return credentials["token"]
 
     def request(self, credentials: Credentials, window: Window) -> Ticket:
-        self.calls.append(("request", (window.first, window.last) if window.first else window.days_back))
+        self._asked = (window.first, window.last) if window.first else window.days_back
+        self.calls.append(("request", self._asked))
         answer = self._answer()
         return answer if isinstance(answer, Ticket) else Ticket("4711")
 
     def collect(self, credentials: Credentials, ticket: Ticket) -> Ready | Pending:
         self.calls.append(("collect", ticket.reference))
         answer = self._answer()
-        return answer if isinstance(answer, Pending) else Ready(io.BytesIO(self.body), len(self.body))
+        if isinstance(answer, Pending):
+            return answer
+        body = self.body + f"# {self._asked}, until {self.stated_until}\n".encode()  # other days, another statement
+        return Ready(io.BytesIO(body), len(body))
 
     def read(self, source: BinaryIO, **_: object) -> FakeReading:
         self.reads += 1
