@@ -1,0 +1,308 @@
+"""What it costs to let a statement into the ledger, beside the least that any program could do: csv.reader, sha1 and
+sqlite3's executemany into the same table with the same indexes.
+
+"read" is the statement read and thrown away, "store" what the ledger adds to it. CPU time, each measurement a process
+of its own, one after the other; the statements and the 1,000,000 rows of others are the same on every machine.
+Run: python -m bench.import_ledger [rows ...]; with a PostgreSQL: python -m bench.import_ledger --postgresql
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import resource
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from hashlib import sha1
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import event
+
+from bench.read_statement import write_csv, write_xml
+from stonks.core.records import StatementSummary
+
+NOW = datetime(2025, 11, 20, 6, tzinfo=UTC)
+OTHERS = 1_000_000
+DAILY = 1_100
+SIZES = (100_000, 1_000_000)
+Found = dict[str, float]
+
+
+def trades_for(rows: int) -> int:
+    """The made-up statement has a cash row for every ten trades."""
+    return rows * 10 // 11
+
+
+def app_on(url: str) -> Flask:
+    from stonks.config import read_settings
+    from stonks.factory import create_app
+
+    folder = tempfile.mkdtemp(prefix="stonks-bench-")
+    return create_app(read_settings({"STONKS_DATA": folder, "DATABASE_URL": url, "REDIS_URL": "unix:///nowhere"}))
+
+
+def prepare_database(url: str) -> None:
+    """Empty tables, and two portfolios of one user."""
+    from stonks.accounts.tables import User
+    from stonks.db import db, transaction
+    from stonks.ledger import portfolios
+
+    with app_on(url).app_context():
+        db.create_all()
+        with transaction():
+            user = User(email="a@example.com", password_hash="-", session_epoch=0, created_at=NOW)
+            db.session.add(user)
+        for name in ("Mine", "Others"):
+            portfolios.create(user.id, name, "USD", NOW)
+        db.session.remove()
+        db.engine.dispose()  # SQLite's log goes into the file, which is copied
+
+
+def add_others(path: Path, count: int) -> None:
+    """Rows of another portfolio, spread over ten years."""
+    columns = "portfolio_id, origin, fingerprint, kind, type, entry_date, symbol, isin, currency, quantity, price, amount"
+    columns += ", commission, cancels, external_id, created_at"
+    first = date(2016, 1, 4)
+
+    def rows() -> Iterator[tuple[Any, ...]]:
+        for number in range(count):
+            digest = sha1(b"others|%d" % number, usedforsecurity=False).digest()
+            day = (first + timedelta(days=number * 3_600 // count)).isoformat()
+            symbol = f"S{number % 400:03d}"
+            yield (
+                *(2, "sync", digest, "TRADE", "BUY", day, symbol, f"US{number % 400:09d}0", "USD", "10", "189.5"),
+                *("-1895", "-1", 0, str(number), "2025-11-20 06:00:00.000000"),
+            )
+
+    with sqlite3.connect(path) as connection:
+        marks = ", ".join("?" * len(columns.split(",")))
+        connection.executemany(f"INSERT INTO entries ({columns}) VALUES ({marks})", rows())  # noqa: S608
+    connection.close()
+
+
+# What is measured. Each is called once to warm up on a tiny statement and database of its own.
+
+
+def bare_rows(path: Path) -> Iterator[tuple[Any, ...]]:
+    """The statement's rows as a program writes them that trusts every cell."""
+    with path.open(newline="") as file:
+        section: list[str] = []
+        for cells in csv.reader(file):
+            if cells[0] == "Symbol":
+                section = cells
+                continue
+            row = dict(zip(section, cells, strict=True))
+            digest = sha1("|".join(cells).encode(), usedforsecurity=False).digest()
+            day = row.get("TradeDate") or row["Date/Time"]
+            yield (
+                *(1, "sync", digest, "TRADE" if "TradeID" in row else "CASH", row.get("Buy/Sell") or row["Type"]),
+                *(f"{day[:4]}-{day[4:6]}-{day[6:8]}", row["Symbol"], row["ISIN"], row["CurrencyPrimary"]),
+                *(row.get("Quantity"), row.get("TradePrice"), row.get("Amount"), row.get("IBCommission"), 0),
+                *(row.get("TradeID") or row["TransactionID"], "2025-11-20 06:00:00.000000"),
+            )
+
+
+BARE = (
+    "INSERT OR IGNORE INTO entries (portfolio_id, origin, fingerprint, kind, type, entry_date, symbol, isin, currency, "
+    "quantity, price, amount, commission, cancels, external_id, created_at) VALUES "
+    "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+def bare_first(statement: Path, database: str) -> Callable[[], None]:
+    connection = sqlite3.connect(database.removeprefix("sqlite:///"))
+    connection.execute("PRAGMA cache_size = -65536")
+
+    def work() -> None:
+        with connection:
+            connection.executemany(BARE, bare_rows(statement))
+
+    return work
+
+
+def bare_again(statement: Path, database: str) -> Callable[[], None]:
+    connection = sqlite3.connect(database.removeprefix("sqlite:///"))
+
+    def work() -> None:
+        query = "SELECT fingerprint FROM entries WHERE portfolio_id = 1"
+        known = {digest for (digest,) in connection.execute(query)}
+        rows = (row for row in bare_rows(statement) if row[2] not in known)
+        while part := list(islice(rows, 1_000)):
+            connection.executemany(BARE, part)
+
+    return work
+
+
+def read(statement: Path, _database: str) -> Callable[[], None]:
+    from stonks.brokers.ibkr.statement import read_statement
+
+    def work() -> None:
+        with statement.open("rb") as file:
+            deque(read_statement(file), maxlen=0)
+
+    return work
+
+
+def stonks(statement: Path, database: str) -> Callable[[], None]:
+    from stonks.brokers.ibkr.statement import read_statement
+    from stonks.ledger import importing
+
+    context = app_on(database).app_context()
+    context.push()
+
+    def work() -> None:
+        with statement.open("rb") as file:
+            importing.import_reading(1, read_statement(file), origin="sync", now=NOW)
+
+    return work
+
+
+def ibflex(statement: Path, _database: str) -> Callable[[], None]:
+    from ibflex import parser
+
+    return lambda: parser.parse(str(statement.with_suffix(".xml")))
+
+
+MEASURED = {f.__name__: f for f in (bare_first, bare_again, read, stonks, ibflex)}
+
+
+def measure(name: str, statement: Path, database: str, warm_statement: Path, warm_database: str) -> Found:
+    """CPU seconds, and MB of peak memory above this process before it began."""
+    make = MEASURED[name]
+    make(warm_statement, warm_database)()
+    work = make(statement, database)
+    idle = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    began = time.process_time()
+    work()
+    seconds = time.process_time() - began
+    return {"seconds": seconds, "megabytes": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - idle) / 1024}
+
+
+def in_a_child(*arguments: str) -> Found | None:
+    command = [sys.executable, "-m", "bench.import_ledger", "--one", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode and "No module named 'ibflex'" not in done.stderr:
+        raise SystemExit(done.stderr)
+    return json.loads(done.stdout) if done.returncode == 0 else None
+
+
+class Place:
+    """A folder with empty databases to copy, and a tiny statement to warm up on."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.empty = folder / "empty.db"
+        prepare_database(f"sqlite:///{self.empty}")
+        self.small = folder / "small.csv"
+        write_csv(self.small, 20, records=False)
+        write_xml(self.small.with_suffix(".xml"), 20)
+
+    def statement(self, rows: int, *, xml: bool = False) -> Path:
+        path = self.folder / f"{rows}.csv"
+        if not path.exists():
+            write_csv(path, trades_for(rows), records=False)
+        if xml and not path.with_suffix(".xml").exists():
+            write_xml(path.with_suffix(".xml"), trades_for(rows))
+        return path
+
+    def copy(self, source: Path, name: str) -> Path:
+        copied = self.folder / name
+        for ending in ("", "-wal", "-shm"):
+            Path(f"{copied}{ending}").unlink(missing_ok=True)
+        shutil.copy(source, copied)
+        return copied
+
+    def measure(self, name: str, statement: Path, database: Path) -> Found | None:
+        warm = self.copy(self.empty, "warm.db")
+        return in_a_child(name, str(statement), f"sqlite:///{database}", str(self.small), f"sqlite:///{warm}")
+
+
+def first_and_again(place: Place, rows: int) -> None:
+    statement = place.statement(rows, xml=rows <= 100_000)
+    mine, bare = place.copy(place.empty, "mine.db"), place.copy(place.empty, "bare.db")
+    reading = place.measure("read", statement, mine)
+    flex = place.measure("ibflex", statement, mine) if rows <= 100_000 else None
+    for title, least in (("first import", "bare_first"), ("again, nothing new", "bare_again")):
+        alone = place.measure(least, statement, bare)
+        ours = place.measure("stonks", statement, mine)
+        assert reading and alone and ours
+        store = ours["seconds"] - reading["seconds"]
+        told = f"{flex['seconds']:.2f} | {flex['seconds'] / ours['seconds']:.1f}" if flex else "not run | "
+        print(
+            f"| {rows:,} | {title} | {alone['seconds']:.2f} | {reading['seconds']:.2f} | {store:.2f} "
+            f"| {ours['seconds']:.2f} | {ours['seconds'] / alone['seconds']:.1f} | {store / alone['seconds']:.1f} "
+            f"| {told} | {ours['megabytes']:.0f} |",
+            flush=True,
+        )
+
+
+class Held:
+    """A statement that is read already: what is measured after it is the ledger's part alone."""
+
+    def __init__(self, records: list[Any], summary: StatementSummary) -> None:
+        self._records, self.summary = records, summary
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._records)
+
+
+def daily(place: Place) -> None:
+    """A day's statement, all of it known, with a million rows of others in the table."""
+    from stonks.brokers.ibkr.statement import read_statement
+    from stonks.db import db
+    from stonks.ledger import importing
+
+    database = place.copy(place.empty, "daily.db")
+    add_others(database, OTHERS)
+    statement = place.statement(DAILY)
+    with app_on(f"sqlite:///{database}").app_context(), statement.open("rb") as file:
+        importing.import_reading(1, read_statement(file), origin="sync", now=NOW)
+        file.seek(0)
+        records = list(reading := read_statement(file))
+        again = Held(records, reading.summary)
+        times: list[float] = []
+        writes = 0
+
+        def count(_connection: Any, _cursor: Any, sql: str, *_: Any) -> None:
+            nonlocal writes
+            writes += sql.startswith("BEGIN IMMEDIATE")
+
+        event.listen(db.engine, "before_cursor_execute", count)
+        for _ in range(9):
+            began = time.process_time()
+            importing.import_reading(1, again, origin="sync", now=NOW)
+            times.append(time.process_time() - began)
+        print(
+            f"\nStore part of a daily sync, {DAILY:,} known rows beside {OTHERS:,} of others: first "
+            f"{times[0] * 1000:.1f} ms, median {sorted(times)[4] * 1000:.1f} ms, {writes} write transactions."
+        )
+
+
+def main(sizes: tuple[int, ...]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        place = Place(Path(folder))
+        print("CPU seconds; memory in MB above idle.\n")
+        print("| Rows | What | bare | read | store | read + store | times bare | store / bare | ibflex parses "
+              "| times faster | MB |")  # fmt: skip
+        print("|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
+        for rows in sizes:
+            first_and_again(place, rows)
+        daily(place)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--one"]:
+        name, statement, database, warm_statement, warm_database = sys.argv[2:]
+        print(json.dumps(measure(name, Path(statement), database, Path(warm_statement), warm_database)))
+    else:
+        main(tuple(int(rows) for rows in sys.argv[1:]) or SIZES)
