@@ -70,7 +70,9 @@ def prepare_database(url: str) -> None:
 
 def add_others(path: Path, count: int) -> None:
     """Rows of another portfolio, spread over ten years."""
-    columns = "portfolio_id, origin, fingerprint, kind, type, entry_date, symbol, isin, currency, quantity, price, amount"
+    columns = (
+        "portfolio_id, origin, fingerprint, kind, type, entry_date, symbol, isin, currency, quantity, price, amount"
+    )
     columns += ", commission, cancels, external_id, created_at"
     first = date(2016, 1, 4)
 
@@ -86,7 +88,7 @@ def add_others(path: Path, count: int) -> None:
 
     with sqlite3.connect(path) as connection:
         marks = ", ".join("?" * len(columns.split(",")))
-        connection.executemany(f"INSERT INTO entries ({columns}) VALUES ({marks})", rows())  # noqa: S608
+        connection.executemany(f"INSERT INTO entries ({columns}) VALUES ({marks})", rows())
     connection.close()
 
 
@@ -235,7 +237,9 @@ def first_and_again(place: Place, rows: int) -> None:
     for title, least in (("first import", "bare_first"), ("again, nothing new", "bare_again")):
         alone = place.measure(least, statement, bare)
         ours = place.measure("stonks", statement, mine)
-        assert reading and alone and ours
+        assert reading is not None
+        assert alone is not None
+        assert ours is not None
         store = ours["seconds"] - reading["seconds"]
         told = f"{flex['seconds']:.2f} | {flex['seconds'] / ours['seconds']:.1f}" if flex else "not run | "
         print(

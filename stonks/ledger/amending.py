@@ -7,24 +7,17 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import insert, update
 
 from stonks.core.records import LedgerRecord
 from stonks.db import db
+from stonks.ledger.known import Known
 from stonks.ledger.recording import StoredRow, row_of
 from stonks.ledger.tables import Amendment, Entry
 
-# A later statement's word on these replaces the earlier one, visibly.
+# A later statement's word on these replaces the earlier one, visibly; the other facts are filled in when an earlier,
+# narrower statement did not tell them.
 AMENDED = ("commission", "commission_currency", "taxes")
-# These are filled in when an earlier, narrower statement did not tell them.
-FILLED = (
-    "asset_class", "multiplier", "underlying", "account", "original_id", "executed_at", "report_date",
-    "description", "notes", "symbol", "isin",
-)  # fmt: skip
-
-_FACTS = AMENDED + FILLED
-_TABLE = Entry.__table__
-COMPARED = select(*(_TABLE.c[name] for name in ("fingerprint", "id", "updated_at", *_FACTS)))
 
 
 @dataclass(slots=True)
@@ -39,27 +32,23 @@ class Change:
         return any(self.had.get(name) is not None for name in AMENDED)
 
 
-def change_of(record: LedgerRecord | StoredRow, old: Row[Any]) -> Change | None:
-    """What the record tells that the entry (a row of COMPARED) lacks or says otherwise. A fact that the record does not
-    tell erases nothing."""
+def change_of(record: LedgerRecord | StoredRow, old: Known) -> Change | None:
+    """What the record tells that the entry lacks or says otherwise. A fact that the record does not tell erases
+    nothing."""
     if old.updated_at is not None:  # what a person edited is theirs
         return None
-    stored = old[3:]
-    told: dict[str, Any] | None = None
-    for position, name in enumerate(_FACTS):
-        value = record.values[name] if isinstance(record, StoredRow) else getattr(record, name, None)
-        if value is None or value == stored[position]:
-            continue
-        if name in AMENDED or stored[position] is None:
-            told = told or {}
-            told[name] = value
-    if told is None:
-        return None
-    had = {name: getattr(old, name) for name in told}
     row = row_of(record)
+    told: dict[str, Any] = {}
+    for name, stored in old.facts.items():
+        value = row[name]
+        if value is not None and value != stored and (name in AMENDED or stored is None):
+            told[name] = value
+    if not told:
+        return None
+    had = {name: old.facts[name] for name in told}
     if row["kind"] == "TRADE" and not told.keys().isdisjoint(("asset_class", "multiplier")):
         told["amount"] = row["amount"]  # it hangs on both
-    return Change(old.id, had, told)
+    return Change(old.entry_id, had, told)
 
 
 def apply(changes: list[Change], batch_id: int, now: datetime) -> int:

@@ -12,24 +12,24 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import func, select
 
 from stonks.core.errors import NotFound
 from stonks.core.records import KnowsParked, LedgerRecord, Position, Reading, RowProblem, StatementSummary
 from stonks.db import db, transaction
 from stonks.ledger import amending, parking, reported
 from stonks.ledger.amending import Change
-from stonks.ledger.bulk import BATCH_ROWS, BulkInsert, Spool, widen_cache
-from stonks.ledger.recording import COLUMNS, StoredRow, row_of
+from stonks.ledger.bulk import BATCH_ROWS, BulkInsert, Spool, wide_cache
+from stonks.ledger.known import KnownRows
+from stonks.ledger.recording import COLUMNS, StoredRow, values_of
 from stonks.ledger.reported import ChangedFacts
 from stonks.ledger.tables import Entry, ImportBatch, ParkedRow, Portfolio
 
 _T = TypeVar("_T")
 
 _STAMPS = ("portfolio_id", "batch_id", "origin", "created_at")
-_MANY = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +69,6 @@ class Prepared:
             return ImportOutcome(None, 0, self.rows, 0, 0, self.summary)
         with transaction():
             lock(self.portfolio_id)
-            if len(self.fresh) > _MANY:
-                widen_cache()
             period = self.summary.period
             batch = ImportBatch(
                 portfolio_id=self.portfolio_id,
@@ -84,8 +82,9 @@ class Prepared:
             )
             db.session.add(batch)
             db.session.flush()
-            stamps = {"portfolio_id": self.portfolio_id, "batch_id": batch.id, "origin": origin, "created_at": now}
-            self.inserting.write(self.fresh.parts(), stamps)
+            stamps = (self.portfolio_id, batch.id, origin, now)
+            with wide_cache(len(self.fresh)):
+                self.inserting.write(self.fresh.parts(), len(self.fresh), stamps)
             _park(self.problems, self.portfolio_id, batch.id)
             batch.amended = amending.apply(self.changes, batch.id, now)
             self.facts.write(self.portfolio_id)
@@ -101,7 +100,7 @@ class Prepared:
 
 def prepare(portfolio_id: int, reading: Reading) -> Prepared:
     """Reads a statement to its end and finds what of it is new. Writes nothing. Raises StatementUnreadable."""
-    inserting = BulkInsert(Entry, COLUMNS, _STAMPS)
+    inserting, known_rows = BulkInsert(Entry, COLUMNS, _STAMPS), KnownRows(portfolio_id)
     fresh, changes, rows = Spool(), [], 0
     positions: list[Position] = []
     problems: list[RowProblem] = []
@@ -111,12 +110,13 @@ def prepare(portfolio_id: int, reading: Reading) -> Prepared:
     has_entries = db.session.scalar(select(Entry.id).where(Entry.portfolio_id == portfolio_id).limit(1)) is not None
     for part in _parts(_records(reading, positions, problems), BATCH_ROWS):
         rows += len(part)
-        known = _known(portfolio_id, part) if has_entries else {}
+        known = known_rows.of([record.fingerprint for record in part]) if has_entries else {}
         for record in part:
+            ready = inserting.ready(values_of(record))
             old = known.get(record.fingerprint)
             if old is None:
-                fresh.append(inserting.ready(row_of(record)))
-            elif change := amending.change_of(record, old):
+                fresh.append(ready)
+            elif not known_rows.same(old, ready) and (change := amending.change_of(record, known_rows.opened(old))):
                 changes.append(change)
     summary = reading.summary
     facts = reported.changed_facts(portfolio_id, positions, summary)
@@ -155,15 +155,6 @@ def _records(
             yield row
 
 
-def _known(portfolio_id: int, records: list[LedgerRecord | StoredRow]) -> dict[bytes, Row[Any]]:
-    """What the ledger holds of these, discarded or not, by fingerprint."""
-    # By fingerprint and not by date: a person may have moved an entry to another day, and it is known all the same.
-    query = amending.COMPARED.where(
-        Entry.portfolio_id == portfolio_id, Entry.fingerprint.in_([record.fingerprint for record in records])
-    )
-    return {row.fingerprint: row for row in db.session.execute(query)}
-
-
 def _unseen(seen: set[bytes], problems: list[RowProblem]) -> list[RowProblem]:
     unseen = {problem.digest: problem for problem in reversed(problems) if problem.digest not in seen}
     return sorted(unseen.values(), key=lambda problem: problem.line)
@@ -180,8 +171,8 @@ def _park(problems: list[RowProblem], portfolio_id: int, batch_id: int) -> None:
     if not problems:
         return
     parking = BulkInsert(ParkedRow, RowProblem._fields, ("portfolio_id", "batch_id"))
-    ready = (parking.ready(problem._asdict()) for problem in problems)
-    parking.write(_parts(ready, BATCH_ROWS), {"portfolio_id": portfolio_id, "batch_id": batch_id})
+    ready = (parking.ready(problem) for problem in problems)
+    parking.write(_parts(ready, BATCH_ROWS), len(problems), (portfolio_id, batch_id))
 
 
 def _count(table: type[Entry] | type[ParkedRow], batch_id: int) -> int:

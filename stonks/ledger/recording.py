@@ -16,137 +16,90 @@ class StoredRow(NamedTuple):
     values: dict[str, Any]
 
 
-_EMPTY: dict[str, Any] = dict.fromkeys(
-    (
-        "quantity", "price", "amount", "commission", "commission_currency", "taxes", "other_amount", "other_currency",
-        "asset_class", "multiplier", "underlying", "original_id", "action_kind", "action_id", "executed_at",
-        "report_date", "description", "notes",
-    )
+# What a later statement may fill in or amend; together, so that a known entry is compared in one go.
+FACTS = (
+    "commission", "commission_currency", "taxes",
+    "asset_class", "multiplier", "underlying", "account", "original_id", "executed_at", "report_date",
+    "description", "notes", "symbol", "isin",
 )  # fmt: skip
-
 
 COLUMNS = (
-    "fingerprint", "kind", "type", "entry_date", "symbol", "isin", "currency", "account", "external_id", "cancels",
-    *_EMPTY,
+    "fingerprint", "kind", "type", "entry_date", "currency", "external_id", "cancels", "quantity", "price", "amount",
+    "other_amount", "other_currency", "action_kind", "action_id", *FACTS,
 )  # fmt: skip
+
+_MINUS = Decimal(-1)
+_PLUS = Decimal(1)
+
+
+def values_of(record: LedgerRecord | StoredRow) -> tuple[Any, ...]:
+    """Column values of `Entry` for a record, in the order of COLUMNS: without portfolio, batch, origin and creation
+    time. Positional, because a first statement makes a hundred thousand of them."""
+    if isinstance(record, Trade):
+        return _trade(record)
+    if isinstance(record, CashTransaction):
+        return _cash(record)
+    if isinstance(record, FxConversion):
+        return _conversion(record)
+    if isinstance(record, StoredRow):
+        return tuple([record.values[name] for name in COLUMNS])
+    if isinstance(record, CorporateAction):
+        return _action(record)
+    return _transfer(record)
 
 
 def row_of(record: LedgerRecord | StoredRow) -> dict[str, Any]:
-    """Column values of `Entry` for a record, by COLUMNS: without portfolio, batch, origin and creation time."""
-    if isinstance(record, StoredRow):
-        return record.values
-    common = {
-        **_EMPTY,
-        "fingerprint": record.fingerprint,
-        "symbol": record.symbol,
-        "currency": record.currency,
-        "account": record.account,
-        "external_id": record.external_id,
-        "cancels": False,
-        "isin": None,
-    }
-    if isinstance(record, Trade):
-        return common | _trade(record)
-    if isinstance(record, CashTransaction):
-        return common | _cash(record)
-    if isinstance(record, FxConversion):
-        return common | _conversion(record)
-    if isinstance(record, CorporateAction):
-        return common | _action(record)
-    return common | _transfer(record)
+    """The same by name."""
+    return dict(zip(COLUMNS, values_of(record), strict=True))
 
 
-def _trade(record: Trade) -> dict[str, Any]:
-    return {
-        "kind": "TRADE",
-        "type": record.side.value,
-        "entry_date": record.trade_date,
-        "isin": record.isin,
-        "quantity": record.quantity,
-        "price": record.price,
-        "amount": gross_amount(
-            record.side, record.cancels, record.quantity, record.price, record.asset_class, record.multiplier
-        ),
-        "commission": record.commission,
-        "commission_currency": record.commission_currency,
-        "taxes": record.taxes,
-        "cancels": record.cancels,
-        "asset_class": record.asset_class,
-        "multiplier": record.multiplier,
-        "underlying": record.underlying,
-        "original_id": record.original_id,
-        "executed_at": record.executed_at,
-        "description": record.description,
-        "notes": record.notes,
-    }
+def _trade(r: Trade) -> tuple[Any, ...]:
+    amount = gross_amount(r.side, r.cancels, r.quantity, r.price, r.asset_class, r.multiplier)
+    return (
+        r.fingerprint, "TRADE", r.side.value, r.trade_date, r.currency, r.external_id, r.cancels, r.quantity, r.price,
+        amount, None, None, None, None,
+        r.commission, r.commission_currency, r.taxes, r.asset_class, r.multiplier, r.underlying, r.account,
+        r.original_id, r.executed_at, None, r.description, r.notes, r.symbol, r.isin,
+    )  # fmt: skip
 
 
-def _cash(record: CashTransaction) -> dict[str, Any]:
-    return {
-        "kind": "CASH",
-        "type": record.kind.value,
-        "entry_date": record.paid_on,
-        "isin": record.isin,
-        "amount": record.amount,
-        "action_kind": record.type_text[:40],
-        "report_date": record.report_date,
-        "description": record.description,
-    }
+def _cash(r: CashTransaction) -> tuple[Any, ...]:
+    return (
+        r.fingerprint, "CASH", r.kind.value, r.paid_on, r.currency, r.external_id, False, None, None,
+        r.amount, None, None, r.type_text[:40], None,
+        None, None, None, None, None, None, r.account,
+        None, None, r.report_date, r.description, None, r.symbol, r.isin,
+    )  # fmt: skip
 
 
-def _conversion(record: FxConversion) -> dict[str, Any]:
+def _conversion(r: FxConversion) -> tuple[Any, ...]:
     """`quantity` is of the pair's first currency; the leg in `currency` is the amount, the other one stands beside it."""
-    bought_other = record.bought_currency != record.currency
-    quantity = record.bought if bought_other else record.sold
-    leg = -record.sold if bought_other else record.bought
-    sign = Decimal(-1 if record.cancels else 1)
-    return {
-        "kind": "FX",
-        "type": "FX",
-        "entry_date": record.trade_date,
-        "quantity": quantity,
-        "price": record.price,
-        "amount": leg * sign,
-        "other_amount": (quantity if bought_other else -quantity) * sign,
-        "other_currency": record.bought_currency if bought_other else record.sold_currency,
-        "commission": record.commission,
-        "commission_currency": record.commission_currency,
-        "cancels": record.cancels,
-        "asset_class": "CASH",
-        "original_id": record.original_id,
-        "executed_at": record.executed_at,
-        "notes": record.notes,
-    }
+    bought_other = r.bought_currency != r.currency
+    quantity = r.bought if bought_other else r.sold
+    leg = -r.sold if bought_other else r.bought
+    other_currency = r.bought_currency if bought_other else r.sold_currency
+    sign = _MINUS if r.cancels else _PLUS
+    return (
+        r.fingerprint, "FX", "FX", r.trade_date, r.currency, r.external_id, r.cancels, quantity, r.price,
+        leg * sign, (quantity if bought_other else -quantity) * sign, other_currency, None, None,
+        r.commission, r.commission_currency, None, "CASH", None, None, r.account,
+        r.original_id, r.executed_at, None, None, r.notes, r.symbol, None,
+    )  # fmt: skip
 
 
-def _action(record: CorporateAction) -> dict[str, Any]:
-    return {
-        "kind": "CORPORATE_ACTION",
-        "type": "CORPORATE_ACTION",
-        "entry_date": record.action_date,
-        "isin": record.isin,
-        "quantity": record.quantity,
-        "amount": record.amount,
-        "other_amount": record.value,
-        "asset_class": record.asset_class,
-        "multiplier": record.multiplier,
-        "action_kind": record.kind[:40],
-        "action_id": record.action_id,
-        "description": record.description,
-    }
+def _action(r: CorporateAction) -> tuple[Any, ...]:
+    return (
+        r.fingerprint, "CORPORATE_ACTION", "CORPORATE_ACTION", r.action_date, r.currency, r.external_id, False,
+        r.quantity, None, r.amount, r.value, None, r.kind[:40], r.action_id,
+        None, None, None, r.asset_class, r.multiplier, None, r.account,
+        None, None, None, r.description, None, r.symbol, r.isin,
+    )  # fmt: skip
 
 
-def _transfer(record: Transfer) -> dict[str, Any]:
-    return {
-        "kind": "TRANSFER",
-        "type": f"TRANSFER_{record.direction}",
-        "entry_date": record.transfer_date,
-        "isin": record.isin,
-        "quantity": record.quantity,
-        "amount": record.cash,
-        "other_amount": record.value,
-        "asset_class": record.asset_class,
-        "multiplier": record.multiplier,
-        "action_kind": record.kind[:40] if record.kind else None,
-        "description": record.description,
-    }
+def _transfer(r: Transfer) -> tuple[Any, ...]:
+    return (
+        r.fingerprint, "TRANSFER", f"TRANSFER_{r.direction}", r.transfer_date, r.currency, r.external_id, False,
+        r.quantity, None, r.cash, r.value, None, r.kind[:40] if r.kind else None, None,
+        None, None, None, r.asset_class, r.multiplier, None, r.account,
+        None, None, None, r.description, None, r.symbol, r.isin,
+    )  # fmt: skip

@@ -1,0 +1,73 @@
+"""What the ledger holds of a statement's rows, looked up a thousand at a time by fingerprint, and whether it is the same.
+
+Answers come in the driver's own words and are compared so: of a hundred thousand known rows none may have changed, and
+making Decimals and dates of their facts would cost more than all the rest. Only a row that differs is opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Table
+
+from stonks.db import db
+from stonks.ledger.bulk import Ready, kind_of
+from stonks.ledger.recording import COLUMNS, FACTS
+from stonks.ledger.tables import Entry
+
+_TABLE: Table = Entry.__table__  # type: ignore[assignment]
+_FACTS_AT = len(COLUMNS) - len(FACTS)
+_OPENED: dict[type, Callable[[Any], Any]] = {
+    Decimal: Decimal,
+    date: date.fromisoformat,
+    datetime: datetime.fromisoformat,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    entry_id: int
+    updated_at: Any  # None: no person edited it
+    facts: dict[str, Any]  # by FACTS
+
+
+class KnownRows:
+    """The entries of one portfolio, discarded or not."""
+
+    def __init__(self, portfolio_id: int) -> None:
+        self._portfolio_id = portfolio_id
+        self._is_sqlite = db.engine.dialect.name == "sqlite"
+        self._opened = [_OPENED.get(kind_of(_TABLE.c[name])) for name in FACTS]
+        facts = ", ".join(self._as_text(name) for name in FACTS)
+        self._select = f"SELECT fingerprint, id, updated_at, {facts} FROM entries WHERE portfolio_id = "  # noqa: S608
+
+    def of(self, fingerprints: list[bytes]) -> dict[bytes, tuple[Any, ...]]:
+        """Found rows by fingerprint; give them back to `same` and `opened`."""
+        # By fingerprint and not by date: a person may have moved an entry to another day, and it is known all the same.
+        if self._is_sqlite:
+            marks = ",".join("?" * len(fingerprints))
+            sql, values = f"{self._select}? AND fingerprint IN ({marks})", (self._portfolio_id, *fingerprints)
+        else:
+            sql, values = f"{self._select}%s AND fingerprint = ANY(%s)", (self._portfolio_id, fingerprints)
+        cursor = db.session.connection().exec_driver_sql(sql, values).cursor
+        return {row[0]: row for row in cursor.fetchall()} if cursor is not None else {}
+
+    @staticmethod
+    def same(row: tuple[Any, ...], ready: Ready) -> bool:
+        """Whether every fact stands in the ledger in the very words of a row made ready for it."""
+        return row[3:] == ready[_FACTS_AT:]
+
+    def opened(self, row: tuple[Any, ...]) -> Known:
+        facts = {
+            name: value if value is None or make is None else make(value)
+            for name, value, make in zip(FACTS, row[3:], self._opened, strict=True)
+        }
+        return Known(row[1], row[2], facts)
+
+    def _as_text(self, name: str) -> str:
+        is_text = self._is_sqlite or kind_of(_TABLE.c[name]) is str
+        return name if is_text else f"{name}::text"
