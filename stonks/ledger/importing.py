@@ -112,11 +112,11 @@ def prepare(portfolio_id: int, reading: Reading) -> Prepared:
         rows += len(part)
         known = known_rows.of([record.fingerprint for record in part]) if has_entries else {}
         for record in part:
-            ready = inserting.ready(values_of(record))
+            values = values_of(record)
             old = known.get(record.fingerprint)
             if old is None:
-                fresh.append(ready)
-            elif not known_rows.same(old, ready) and (change := amending.change_of(record, known_rows.opened(old))):
+                fresh.append(inserting.ready(values))
+            elif not known_rows.same(old, values) and (change := amending.change_of(record, known_rows.opened(old))):
                 changes.append(change)
     summary = reading.summary
     facts = reported.changed_facts(portfolio_id, positions, summary)

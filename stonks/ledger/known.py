@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Table
 
 from stonks.db import db
-from stonks.ledger.bulk import Ready, kind_of
+from stonks.ledger.bulk import kind_of, saying
 from stonks.ledger.recording import COLUMNS, FACTS
 from stonks.ledger.tables import Entry
 
@@ -43,10 +43,11 @@ class KnownRows:
         self._is_sqlite = db.engine.dialect.name == "sqlite"
         self._opened = [_OPENED.get(kind_of(_TABLE.c[name])) for name in FACTS]
         facts = ", ".join(self._as_text(name) for name in FACTS)
+        self._said = saying([_TABLE.c[name] for name in FACTS])
         self._select = f"SELECT fingerprint, id, updated_at, {facts} FROM entries WHERE portfolio_id = "  # noqa: S608
 
     def of(self, fingerprints: list[bytes]) -> dict[bytes, tuple[Any, ...]]:
-        """Found rows by fingerprint; give them back to `same` and `opened`."""
+        """Found rows by fingerprint; `same` and `opened` know what is in them."""
         # By fingerprint and not by date: a person may have moved an entry to another day, and it is known all the same.
         if self._is_sqlite:
             marks = ",".join("?" * len(fingerprints))
@@ -56,10 +57,9 @@ class KnownRows:
         cursor = db.session.connection().exec_driver_sql(sql, values).cursor
         return {row[0]: row for row in cursor.fetchall()} if cursor is not None else {}
 
-    @staticmethod
-    def same(row: tuple[Any, ...], ready: Ready) -> bool:
-        """Whether every fact stands in the ledger in the very words of a row made ready for it."""
-        return row[3:] == ready[_FACTS_AT:]
+    def same(self, row: tuple[Any, ...], values: tuple[Any, ...]) -> bool:
+        """Whether every fact of COLUMNS' `values` stands in the ledger in the very words that would be written."""
+        return row[3:] == self._said(values[_FACTS_AT:])
 
     def opened(self, row: tuple[Any, ...]) -> Known:
         facts = {
