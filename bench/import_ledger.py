@@ -198,6 +198,11 @@ def in_a_child(*arguments: str) -> Found | None:
     return json.loads(done.stdout) if done.returncode == 0 else None
 
 
+def state_when_made(path: Path) -> None:
+    """ibflex reads no statement that leaves it out."""
+    path.write_text(path.read_text().replace('whenGenerated=""', 'whenGenerated="20251120;060000"', 1))
+
+
 class Place:
     """A folder with empty databases to copy, and a tiny statement to warm up on."""
 
@@ -208,6 +213,7 @@ class Place:
         self.small = folder / "small.csv"
         write_csv(self.small, 20, records=False)
         write_xml(self.small.with_suffix(".xml"), 20)
+        state_when_made(self.small.with_suffix(".xml"))
 
     def statement(self, rows: int, *, xml: bool = False) -> Path:
         path = self.folder / f"{rows}.csv"
@@ -215,6 +221,7 @@ class Place:
             write_csv(path, trades_for(rows), records=False)
         if xml and not path.with_suffix(".xml").exists():
             write_xml(path.with_suffix(".xml"), trades_for(rows))
+            state_when_made(path.with_suffix(".xml"))
         return path
 
     def copy(self, source: Path, name: str) -> Path:
