@@ -22,7 +22,7 @@ from stonks.brokers.contract import Broker
 from stonks.core.errors import NotFound
 from stonks.core.records import LedgerRecord, Position, Reading, RowProblem, StatementSummary
 from stonks.db import db, transaction
-from stonks.ledger import amending, exporting, reported
+from stonks.ledger import amending, exporting, marks, reported, snapshot
 from stonks.ledger.amending import Change
 from stonks.ledger.bulk import BATCH_ROWS, BulkInsert, Spool, widen_cache
 from stonks.ledger.recording import COLUMNS, StoredRow, row_of
@@ -85,6 +85,8 @@ class Prepared:
             db.session.add(batch)
             db.session.flush()
             stamps = {"portfolio_id": self.portfolio_id, "batch_id": batch.id, "origin": origin, "created_at": now}
+            amended = [change.entry_id for change in self.changes]
+            marks.entries(self.portfolio_id, amended)
             self.inserting.write(self.fresh.parts(), stamps)
             _park(self.problems, self.portfolio_id, batch.id)
             batch.amended = amending.apply(self.changes, batch.id, now)
@@ -93,6 +95,8 @@ class Prepared:
             batch.new = _count(Entry, batch.id)
             batch.problems = _count(ParkedRow, batch.id)
             batch.known = self.rows - batch.new
+            marks.entries(self.portfolio_id, amended)
+            marks.batch(self.portfolio_id, batch.id, batch.new)
             if not (batch.new or batch.problems):
                 batch.acknowledged_at = now  # there is nothing to prune
             return ImportOutcome(batch.id, batch.new, batch.known, batch.amended, batch.problems, self.summary)
@@ -130,9 +134,11 @@ def import_reading(
 ) -> ImportOutcome:
     """Let a statement's rows into a portfolio, each once: both steps. Raises StatementUnreadable, before anything is
     written, and NotFound."""
-    return prepare(portfolio_id, reading).write(
+    outcome = prepare(portfolio_id, reading).write(
         origin=origin, now=now, file_name=file_name, statement_sha1=statement_sha1
     )
+    snapshot.refresh(portfolio_id)
+    return outcome
 
 
 def import_file(portfolio_id: int, path: Path, broker: Broker, now: datetime) -> ImportOutcome:

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
-from flask import Blueprint, render_template
+from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
 
-from stonks.core.errors import NotFound
-from stonks.ledger import corrections, entries, folding
-from stonks.ledger.corrections import Correction
+from stonks.ledger import corrections, entries, figures, folding
+from stonks.ledger.figures import Stale
 from stonks.ledger.folding import Folding
-from stonks.ledger.tables import Portfolio
 from stonks.portfolio import holdings
 from stonks.portfolio.holdings import Holdings
-from stonks.portfolio.income import Receipt
-from stonks.portfolio.lots import Book
-from stonks.portfolio.movements import Movement
-from stonks.portfolio.overview import Overview, Slice, gain_in_base, overview
+from stonks.portfolio.overview import Overview, Slice
 from stonks.portfolio.reconcile import Difference, differences
-from stonks.portfolio.valuation import Instrument, value
-from stonks.rates import RateTable
 from stonks.services import services
 from stonks.sync import connecting
 from stonks.sync.states import ConnectionState
@@ -31,6 +23,8 @@ from stonks.web import charts, filters
 from stonks.web.pages import portfolio_page
 
 blueprint = Blueprint("overview", __name__)
+
+MOST_HOLDINGS = 20  # on the overview; all of them have their own page
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,32 +36,34 @@ class Agreement:
     differences: list[Difference]
 
 
+@blueprint.app_errorhandler(Stale)
+def reckoning(_error: Stale) -> ResponseReturnValue:
+    """Comes back by itself, and each time goes on where the last one left off."""
+    portfolio_id = (request.view_args or {})["portfolio_id"]
+    return render_template("overview/reckoning.html", page=portfolio_page(portfolio_id)), {"Refresh": "1"}
+
+
 @blueprint.get("/portfolios/<int:portfolio_id>")
 @login_required
 def show(portfolio_id: int) -> ResponseReturnValue:
     page = portfolio_page(portfolio_id)
-    found = folding.folding(portfolio_id)
-    if not found.entries:
+    if not entries.are_there(portfolio_id):
         connection = connecting.view(portfolio_id)
         connected = connection is not None and connection.state != ConnectionState.DISCONNECTED
         return render_template("overview/empty.html", page=page, connected=connected)
-    held, rates = _fold(found), _rates(page.portfolio)
-    view = overview(
-        held, found.instruments, found.prices, found.receipts, rates, page.portfolio.base_currency, _today()
-    )
+    found = figures.standing(page.portfolio, _today())
+    view = found.view
     certain = not view.unvalued and not view.uncosted and any(not one.instrument.unpaid for one in view.holdings)
     return render_template(
         "overview/page.html",
         page=page,
         view=view,
+        shown=view.holdings[:MOST_HOLDINGS],
         bars=charts.bars(view.months, view.base),
         costs=charts.steps(view.costs, view.value if certain else None),
         cost_rows=charts.for_table(view.costs),
         title=_chart_title(view, certain),
-        incomplete=[found.instruments[book.key] for book in held.incomplete()],
-        agreement=_agreement(found, held),
-        cash=sorted((currency, amount) for currency, amount in found.cash.items() if amount),
-        rates=rates,
+        found=found,
         currencies=view.by_currency(),
         classes=_classes(view),
     )
@@ -76,25 +72,20 @@ def show(portfolio_id: int) -> ResponseReturnValue:
 @blueprint.get("/portfolios/<int:portfolio_id>/instruments/<path:key>")
 @login_required
 def instrument(portfolio_id: int, key: str) -> ResponseReturnValue:
-    """One instrument: its lots, what was closed, its transactions and what it paid."""
+    """One instrument: its lots, what was closed, its transactions and what it paid; the newest of each."""
     page = portfolio_page(portfolio_id)
-    found = folding.folding(portfolio_id)
-    one = found.instruments.get(key)
-    if one is None:
-        raise NotFound("There is no such instrument in this portfolio.")
-    rates = _rates(page.portfolio)
-    book = _fold(found).books.get(key) or Book(key)
-    movements = _newest(item for item in found.movements if item.key == key)
+    found = figures.instrument(page.portfolio, key, _today())
+    moved = entries.movements(portfolio_id, found.moved_as, found.instrument.currency)
     return render_template(
         "overview/instrument.html",
         page=page,
-        one=one,
-        book=book,
-        valued=value(book, one, found.prices.get(key), rates, _today()) if book.lots else None,
-        closed=[(lot, gain_in_base(lot, one, rates)) for lot in reversed(book.closed)],
-        movements=movements,
-        corrections=_corrected(portfolio_id, movements),
-        receipts=_received(found, one),
+        one=found.instrument,
+        found=found,
+        valued=found.valued,
+        movements=moved,
+        corrections=corrections.of_entries(portfolio_id, moved) if any(one.cancels for one in moved) else {},
+        receipts=entries.receipts(portfolio_id, found.paid_as),
+        most=entries.PAGE_SIZE,
     )
 
 
@@ -123,27 +114,6 @@ def _agreement(found: Folding, held: Holdings) -> Agreement | None:
     reported = {one.key: one.quantity for one in found.reported}
     compared = reported.keys() | {book.key for book in held.open()}
     return Agreement(as_of, len(compared), differences(held, reported))
-
-
-def _rates(portfolio: Portfolio) -> RateTable:
-    return folding.rates(portfolio.id, portfolio.base_currency)
-
-
-def _received(found: Folding, one: Instrument) -> list[Receipt]:
-    names = {one.isin, one.symbol} - {None}
-    return [item for item in reversed(found.receipts) if item.key in names and item.kind != "FEE"]
-
-
-def _corrected(portfolio_id: int, movements: list[Movement]) -> dict[int, Correction]:
-    """By entry id, which is a movement's `arrival`."""
-    if not any(item.cancels for item in movements):
-        return {}
-    shown = entries.some(portfolio_id, [item.arrival for item in movements])
-    return corrections.of_entries(portfolio_id, shown)
-
-
-def _newest(movements: Iterable[Movement]) -> list[Movement]:
-    return sorted(movements, key=lambda item: (item.on, item.arrival), reverse=True)
 
 
 def _classes(view: Overview) -> list[Slice]:
