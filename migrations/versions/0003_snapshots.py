@@ -16,6 +16,24 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.create_index("ix_entries_type_page", "entries", ["portfolio_id", "type", "entry_date", "id"], unique=False)
+    op.create_index("ix_entries_origin_page", "entries", ["portfolio_id", "origin", "entry_date", "id"], unique=False)
+    op.create_index(
+        "ix_entries_cancels",
+        "entries",
+        ["portfolio_id", "entry_date"],
+        unique=False,
+        sqlite_where=sa.text("cancels = 1"),
+        postgresql_where=sa.text("cancels"),
+    )
+    op.create_index(
+        "ix_entries_actions",
+        "entries",
+        ["portfolio_id", "entry_date"],
+        unique=False,
+        sqlite_where=sa.text("kind = 'CORPORATE_ACTION'"),
+        postgresql_where=sa.text("kind = 'CORPORATE_ACTION'"),
+    )
     op.create_table(
         "snapshots",
         sa.Column("portfolio_id", sa.Integer(), nullable=False),
@@ -139,3 +157,5 @@ def downgrade() -> None:
     for table in ("months", "lots", "holdings", "names", "marks"):
         op.drop_table(f"snapshot_{table}")
     op.drop_table("snapshots")
+    for index in ("actions", "cancels", "origin_page", "type_page"):
+        op.drop_index(f"ix_entries_{index}", "entries")

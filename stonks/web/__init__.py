@@ -17,6 +17,7 @@ from stonks.web import (
     filters,
     holdings,
     imports,
+    numbers,
     overview,
     portfolios,
     reviews,
@@ -52,6 +53,7 @@ def init_app(app: Flask) -> None:
     security.init_app(app, cast(Services, app.extensions["stonks"]).settings)
     auth.init_app(app)
     filters.init_app(app)
+    numbers.init_app(app)
     errors.init_app(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
