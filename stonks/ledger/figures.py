@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any, NamedTuple, TypeVar
+from threading import Lock
+from typing import Any, NamedTuple, TypeVar, cast
 
+from flask import current_app
 from sqlalchemy import ColumnElement, and_, case, func, or_, select
 
 from stonks.core.errors import NotFound, StonksError
@@ -30,6 +32,7 @@ _T = TypeVar("_T")
 
 MOST_NAMED = 6  # instruments of which the overview says something
 MOST_LOTS = 50  # of each kind, on an instrument's page
+MOST_KEPT = 24  # a megabyte each, of a large portfolio
 PATIENCE_SECONDS = 8  # of a visitor, while the figures are brought up to date
 _TRIES = 20
 _COLUMNS = (
@@ -92,12 +95,13 @@ class Stale(StonksError):
 
 def standing(portfolio: Portfolio, today: date) -> Standing:
     """For the overview. Raises Stale."""
-    return _consistent(portfolio, lambda state: _standing(portfolio, state, today))
+    return _consistent(portfolio, lambda state: _standing(portfolio, state, today), ("standing", today))
 
 
 def holdings(portfolio: Portfolio, today: date, *, closed: bool = False) -> list[Holding]:
     """What is held, and with `closed` what once was; in no order. Raises Stale."""
-    return _consistent(portfolio, lambda _state: _holdings(portfolio, today, closed=closed)[0])
+    asked = ("closed" if closed else "open", today)
+    return _consistent(portfolio, lambda _state: _holdings(portfolio, today, closed=closed)[0], asked)
 
 
 def instrument(portfolio: Portfolio, key: str, today: date) -> OneInstrument:
@@ -105,17 +109,44 @@ def instrument(portfolio: Portfolio, key: str, today: date) -> OneInstrument:
     return _consistent(portfolio, lambda _state: _instrument(portfolio, key, today))
 
 
-def _consistent(portfolio: Portfolio, read: Callable[[State], _T]) -> _T:
-    """What `read` finds, all of it of one moment, brought up to date before if need be."""
+class _Kept:
+    """What was read, for as long as the figures are those it was read of: most visits come between two changes."""
+
+    def __init__(self) -> None:
+        self._found: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, key: tuple[Any, ...]) -> Any:
+        with self._lock:
+            if key in self._found:
+                self._found.move_to_end(key)
+            return self._found.get(key)
+
+    def put(self, key: tuple[Any, ...], found: Any) -> None:
+        with self._lock:
+            self._found[key] = found
+            if len(self._found) > MOST_KEPT:
+                self._found.popitem(last=False)
+
+
+def _consistent(portfolio: Portfolio, read: Callable[[State], _T], asked: tuple[Any, ...] = ()) -> _T:
+    """What `read` finds, all of it of one moment, brought up to date before if need be. With `asked`, the words for
+    what that is, it is kept and given again while nothing changes."""
+    kept: _Kept = current_app.extensions.setdefault("stonks_figures", _Kept())
     for _ in range(_TRIES):
         before = snapshot.state(portfolio.id)
         if before is None or not snapshot.is_fresh(portfolio, before):
             if not snapshot.refresh(portfolio.id, PATIENCE_SECONDS):
                 raise Stale("The figures of this portfolio are being reckoned anew.")
             continue
+        key = (portfolio.id, before, *asked)
+        if asked and (known := kept.get(key)) is not None:
+            return cast(_T, known)
         found = read(before)
         # PostgreSQL shows each query the newest there is: somebody may have written between two of them.
         if snapshot.state(portfolio.id) == before:
+            if asked:
+                kept.put(key, found)
             return found
     raise Stale("The figures of this portfolio change faster than they can be read.")
 
