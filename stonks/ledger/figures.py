@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from stonks.core.errors import NotFound, StonksError
 from stonks.core.records import FxRate
 from stonks.db import db
-from stonks.ledger import refolding, snapshot
+from stonks.ledger import entries, refolding, snapshot
 from stonks.ledger.entries import Called
 from stonks.ledger.snapshot import State
 from stonks.ledger.snapshot_tables import Snapshot, SnapshotHolding, SnapshotLot, SnapshotMonth
@@ -129,10 +129,27 @@ class _Kept:
                 self._found.popitem(last=False)
 
 
+def symbols(portfolio_id: int) -> tuple[str, ...]:
+    """What `entries.symbols` finds, looked for once between two changes of the ledger."""
+    state = snapshot.state(portfolio_id)
+    key = (portfolio_id, state and state.version, "symbols")
+    found: tuple[str, ...] | None = _kept().get(key)
+    if found is None:
+        found = tuple(entries.symbols(portfolio_id))
+        if state is not None:
+            _kept().put(key, found)
+    return found
+
+
+def _kept() -> _Kept:
+    kept: _Kept = current_app.extensions.setdefault("stonks_figures", _Kept())
+    return kept
+
+
 def _consistent(portfolio: Portfolio, read: Callable[[State], _T], asked: tuple[Any, ...] = ()) -> _T:
     """What `read` finds, all of it of one moment, brought up to date before if need be. With `asked`, the words for
     what that is, it is kept and given again while nothing changes."""
-    kept: _Kept = current_app.extensions.setdefault("stonks_figures", _Kept())
+    kept = _kept()
     for _ in range(_TRIES):
         before = snapshot.state(portfolio.id)
         if before is None or not snapshot.is_fresh(portfolio, before):

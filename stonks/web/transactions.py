@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 from flask_wtf import FlaskForm
+from markupsafe import Markup
 from wtforms import DateField, SelectField, StringField
 from wtforms.fields import SelectChoice
 from wtforms.validators import DataRequired, Length, Optional
 
-from stonks.ledger import corrections, entries, exporting, manual, portfolios
+from stonks.ledger import corrections, entries, exporting, figures, manual, portfolios
 from stonks.ledger.entries import EntryFilter
 from stonks.ledger.manual import ManualEntry
 from stonks.ledger.tables import Entry
@@ -123,7 +125,7 @@ def index(portfolio_id: int) -> ResponseReturnValue:
         found=found,
         corrections=corrections.of_entries(portfolio_id, found.entries),
         places=_places(found.entries),
-        symbols=[] if htmx.wants_fragment() else entries.symbols(portfolio_id),
+        symbols=() if htmx.wants_fragment() else _options(figures.symbols(portfolio_id)),
         address_with=lambda **cursor: _address_with(portfolio_id, **cursor),
     )
 
@@ -193,6 +195,11 @@ def _as_typed(entry: Entry) -> dict[str, object]:
     if entry.kind == "TRADE":
         typed["amount"] = None  # follows from quantity and price
     return typed
+
+
+@lru_cache(maxsize=64)
+def _options(symbols: tuple[str, ...]) -> Markup:
+    return Markup("").join(Markup('<option value="{}"></option>').format(symbol) for symbol in symbols)
 
 
 def _places(shown: list[Entry]) -> dict[str, int]:
