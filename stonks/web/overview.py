@@ -40,7 +40,7 @@ class Agreement:
 def reckoning(_error: Stale) -> ResponseReturnValue:
     """Comes back by itself, and each time goes on where the last one left off."""
     portfolio_id = (request.view_args or {})["portfolio_id"]
-    return render_template("overview/reckoning.html", page=portfolio_page(portfolio_id)), {"Refresh": "1"}
+    return render_template("overview/reckoning.html", page=portfolio_page(portfolio_id)), 503, {"Refresh": "1"}
 
 
 @blueprint.get("/portfolios/<int:portfolio_id>")

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import event, select, update
 
 from stonks.core.records import CashKind, CorporateAction, FxRate, Position, Record, Side, StatementSummary, Transfer
 from stonks.db import db, transaction
-from stonks.ledger import folding, importing, manual, marks, portfolios, review, snapshot
+from stonks.ledger import figures, folding, importing, manual, marks, portfolios, refolding, review, snapshot
 from stonks.ledger.manual import ManualEntry
 from stonks.ledger.snapshot_tables import Snapshot, SnapshotHolding, SnapshotLot, SnapshotMonth
 from stonks.ledger.tables import Entry, Portfolio
@@ -209,7 +211,7 @@ def assert_whole_fold_agrees(portfolio_id: int, found: dict[str, Any]) -> None:
 
 
 @given(made=changes)
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 def test_whatever_changed_the_figures_are_those_of_a_fold_of_everything(
     new_portfolio: Callable[[], int], clock: Clock, made: list[tuple[Any, ...]]
 ) -> None:
@@ -219,3 +221,119 @@ def test_whatever_changed_the_figures_are_those_of_a_fold_of_everything(
     found = stored(portfolio_id)
     assert found == made_anew(portfolio_id)
     assert_whole_fold_agrees(portfolio_id, found)
+
+
+def statements(run: Callable[[], Any]) -> list[str]:
+    """The SQL that it sends."""
+    sent: list[str] = []
+
+    def note(*call: Any) -> None:
+        sent.append(call[2])
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    run()
+    event.remove(db.engine, "before_cursor_execute", note)
+    return sent
+
+
+def test_what_is_up_to_date_is_not_written_again(portfolio_id: int, clock: Clock) -> None:
+    importing.import_reading(portfolio_id, ReadingOf([trade("1"), position("10")]), origin="sync", now=clock())
+    sent = statements(lambda: snapshot.refresh(portfolio_id))
+    assert sent
+    assert not [sql for sql in sent if sql.startswith(("INSERT", "UPDATE", "DELETE", "BEGIN IMMEDIATE"))]
+
+
+def test_a_visit_reads_no_transactions(portfolio_id: int, clock: Clock) -> None:
+    importing.import_reading(portfolio_id, ReadingOf([trade("1"), dividend("2")]), origin="sync", now=clock())
+    portfolio = db.session.get(Portfolio, portfolio_id)
+    assert portfolio is not None
+    sent = statements(lambda: figures.standing(portfolio, clock().date()))
+    assert not [sql for sql in sent if "FROM entries" in sql]
+
+
+def test_only_what_an_import_touched_is_folded(
+    portfolio_id: int, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = [trade(str(number), symbol=f"S{number}")._replace(isin=None) for number in range(5)]
+    importing.import_reading(portfolio_id, ReadingOf(others), origin="sync", now=clock())
+    folded: list[set[tuple[str, str]]] = []
+    fold = refolding.family
+    monkeypatch.setattr(refolding, "family", lambda names, by: folded.append(names) or fold(names, by))
+    late = trade("9", symbol="S3", on=date(2024, 1, 2))._replace(isin=None)
+    importing.import_reading(portfolio_id, ReadingOf([late]), origin="sync", now=clock())
+    assert folded == [{("S3", "")}]
+
+
+def test_a_change_while_figures_are_reckoned_is_not_lost(
+    portfolio_id: int, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    importing.import_reading(portfolio_id, ReadingOf([trade("1", quantity="10")]), origin="sync", now=clock())
+    fold, meanwhile = refolding.family, [trade("3", quantity="5")]
+
+    def interrupted(names: Any, by: Any) -> Any:
+        found = fold(names, by)
+        if meanwhile:
+            prepared = importing.prepare(portfolio_id, ReadingOf([meanwhile.pop()]))
+            prepared.write(origin="sync", now=clock())
+        return found
+
+    monkeypatch.setattr(refolding, "family", interrupted)
+    importing.import_reading(portfolio_id, ReadingOf([trade("2", quantity="7")]), origin="sync", now=clock())
+    assert db.session.scalar(select(SnapshotHolding.quantity)) == 22
+
+
+def test_what_one_left_undone_the_next_goes_on_with(
+    portfolio_id: int, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [trade(str(number), symbol=f"S{number}")._replace(isin=None) for number in range(4)]
+    importing.prepare(portfolio_id, ReadingOf(rows)).write(origin="sync", now=clock())
+    monkeypatch.setattr(snapshot, "ENTRIES_AT_ONCE", 1)
+    visits = 0
+    while not snapshot.refresh(portfolio_id, seconds=-1):
+        visits += 1
+        with pytest.MonkeyPatch.context() as patch:  # one part, then the process dies
+            patch.setattr(snapshot, "_step", one_step_of(snapshot._step))
+            with suppress(Died):
+                snapshot.refresh(portfolio_id)
+        db.session.rollback()
+    assert visits > 4
+    assert len(db.session.scalars(select(SnapshotHolding)).all()) == 4
+
+
+class Died(Exception):
+    """The process, in a test."""
+
+
+def one_step_of(step: Callable[..., bool]) -> Callable[..., bool]:
+    left = [True]
+
+    def once(*given: Any) -> bool:
+        if not left:
+            raise Died
+        left.clear()
+        return step(*given)
+
+    return once
+
+
+def test_another_arithmetic_makes_all_figures_anew(
+    portfolio_id: int, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    importing.import_reading(portfolio_id, ReadingOf([trade("1", quantity="10")]), origin="sync", now=clock())
+    with transaction():
+        db.session.execute(update(SnapshotHolding).values(quantity=Decimal(99)))
+    assert snapshot.refresh(portfolio_id)
+    assert db.session.scalar(select(SnapshotHolding.quantity)) == 99
+    monkeypatch.setattr(snapshot, "ARITHMETIC", 999)
+    assert snapshot.refresh(portfolio_id)
+    assert db.session.scalar(select(SnapshotHolding.quantity)) == 10
+
+
+def test_figures_are_not_kept_beyond_a_change(portfolio_id: int, clock: Clock) -> None:
+    portfolio = db.session.get(Portfolio, portfolio_id)
+    assert portfolio is not None
+    for number in (1, 2):
+        row = trade(str(number), quantity="10", price="100", commission=None)
+        importing.import_reading(portfolio_id, ReadingOf([row]), origin="sync", now=clock())
+        (one,) = figures.holdings(portfolio, clock().date())
+        assert one.valued.quantity == 10 * number
