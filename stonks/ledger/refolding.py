@@ -38,11 +38,8 @@ class Reckoning:
     method: Method
     rates: RateTable
     positions: Sequence[Any]  # the broker's last
+    as_of: date | None  # the last day of those
     bank: dict[str, tuple[Decimal, date] | None] = field(default_factory=dict)  # its newest rates, once asked for
-
-    @property
-    def as_of(self) -> date | None:
-        return max((row.as_of for row in self.positions), default=None)
 
     def newest(self, currency: str) -> tuple[Decimal, date] | None:
         if currency == self.base:

@@ -134,12 +134,14 @@ class _Part:
         self.basis = basis_of(portfolio)
         self._id = portfolio.id
         self._before = before
+        positions = folding.latest_positions(portfolio.id)
         self._by = Reckoning(
             portfolio_id=portfolio.id,
             base=portfolio.base_currency,
             method=method_of(portfolio),
             rates=folding.rates(portfolio.id, portfolio.base_currency),
-            positions=folding.latest_positions(portfolio.id),
+            positions=positions,
+            as_of=max((row.as_of for row in positions), default=None),
             bank=_bank_rates(portfolio.id) if before.basis == self.basis else {},
         )
         self._held = {name_of(row.symbol, row.isin, row.asset_class) for row in self._by.positions}
