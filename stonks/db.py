@@ -104,6 +104,11 @@ def transaction() -> Iterator[None]:
         session.info.pop("in_transaction", None)
 
 
+def in_transaction() -> bool:
+    """Whether `transaction` is open around the caller."""
+    return bool(db.session.info.get("in_transaction"))
+
+
 def insert_ignoring(table: type[Base]) -> Any:
     """INSERT … ON CONFLICT DO NOTHING: rows that are there already, or come first from elsewhere, are left out."""
     make = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
@@ -162,6 +167,7 @@ __all__ = [
     "ExactDecimal",
     "UtcDateTime",
     "db",
+    "in_transaction",
     "init_app",
     "insert_ignoring",
     "insert_replacing",

@@ -14,6 +14,7 @@ from stonks.accounts import tables as _accounts_tables  # noqa: F401  (each tabl
 from stonks.brokers.registry import brokers
 from stonks.config import ROOT, Settings, settings_or_exit
 from stonks.crypto import Vault
+from stonks.ledger import snapshot_tables as _snapshot_tables  # noqa: F401
 from stonks.ledger import tables as _ledger_tables  # noqa: F401
 from stonks.prices.registry import price_source
 from stonks.queue import JobQueue

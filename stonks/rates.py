@@ -7,26 +7,36 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache
+from importlib.metadata import version
 
 from currency_converter import CurrencyConverter, RateNotFoundError
 
 from stonks.core.records import FxRate
 
 # A statement's rate holds over a weekend and a holiday; beyond that the bank's is nearer the day.
-_HOLDS = timedelta(days=5)
+HOLDS = timedelta(days=5)
 _ONE = Decimal(1)
 
 
 class RateTable:
     """Callable as portfolio.valuation.Rates: what one unit of a currency is in the base currency on a day, or None."""
 
-    def __init__(self, base: str, reported: Iterable[FxRate] = ()) -> None:
+    def __init__(
+        self,
+        base: str,
+        reported: Iterable[FxRate] = (),
+        newest: Mapping[str, tuple[Decimal, date]] | None = None,
+    ) -> None:
+        """`newest`: the bank's newest rates, kept from `bank_newest`; with them its file, 180 MB in memory, is not
+        read, and only days after theirs may be asked for."""
         self.base = base
-        self.latest_ecb_day: date | None = None  # set once a rate had to be older than the day asked for
+        # The day of the bank's rate, where one had to stand in for that of a later day.
+        self.stood_in: dict[tuple[str, date], date] = {}
+        self._newest = newest
         self._known: dict[tuple[str, date], Decimal | None] = {}
         self._reported: dict[str, list[tuple[date, Decimal]]] = defaultdict(list)
         for rate in sorted(reported, key=lambda rate: rate.on):
@@ -42,24 +52,47 @@ class RateTable:
             self._known[currency, on] = self._from_statements(currency, on) or self._from_bank(currency, on)
         return self._known[currency, on]
 
+    @property
+    def latest_ecb_day(self) -> date | None:
+        """Set once a rate had to be older than the day asked for."""
+        return min(self.stood_in.values(), default=None)
+
+    def bank_newest(self, currency: str) -> tuple[Decimal, date] | None:
+        """The bank's newest rate of a currency other than the base, and its day."""
+        rate = self._from_bank(currency, date.max)
+        day = self.stood_in.pop((currency, date.max), None)
+        return None if rate is None or day is None else (rate, day)
+
     def _from_statements(self, currency: str, on: date) -> Decimal | None:
         days = self._reported.get(currency, [])
         place = bisect_right(days, on, key=lambda entry: entry[0]) - 1
-        return days[place][1] if place >= 0 and on - days[place][0] <= _HOLDS else None
+        return days[place][1] if place >= 0 and on - days[place][0] <= HOLDS else None
 
     def _from_bank(self, currency: str, on: date) -> Decimal | None:
+        if self._newest is not None:
+            if currency not in self._newest:
+                return None
+            rate, last = self._newest[currency]
+            if on - last > HOLDS:
+                self.stood_in[currency, on] = last
+            return rate
         bank = _bank()
         try:
             bounds = [bank.bounds[one] for one in (currency, self.base) if one != "EUR"]
             last = min((bound.last_date for bound in bounds), default=on)
             if bounds and on < max(bound.first_date for bound in bounds):
                 return None
-            if on - last > _HOLDS:
-                self.latest_ecb_day = min(last, self.latest_ecb_day or last)
-            rate = bank.convert(1, currency, self.base, date=min(on, last))
+            if on - last > HOLDS:
+                self.stood_in[currency, on] = last
+            return Decimal(bank.convert(1, currency, self.base, date=min(on, last)))
         except (RateNotFoundError, ValueError, KeyError):
             return None
-        return Decimal(rate)
+
+
+@cache
+def bank_version() -> str:
+    """Which of the bank's rates these are."""
+    return version("currencyconverter")
 
 
 @cache

@@ -12,6 +12,7 @@ from sqlalchemy import delete, select
 
 from stonks.core.errors import InvalidInput
 from stonks.db import db, transaction
+from stonks.ledger import marks
 from stonks.ledger.folding import Folding, Held
 from stonks.ledger.tables import Dismissal
 from stonks.portfolio.holdings import Holdings
@@ -115,3 +116,4 @@ def take_back(portfolio_id: int, key: str) -> None:
 
 def _forget(portfolio_id: int, key: str) -> None:
     db.session.execute(delete(Dismissal).where(Dismissal.portfolio_id == portfolio_id, Dismissal.key == key))
+    marks.beside(portfolio_id)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from sqlalchemy import ColumnElement, literal, select, tuple_
+from sqlalchemy import ColumnElement, func, literal, or_, select, tuple_
 
 from stonks.core.errors import NotFound
 from stonks.db import db
 from stonks.ledger.tables import Entry
 
+Called = tuple[str | None, str | None]
+
+MOVING = ("TRADE", "CORPORATE_ACTION", "TRANSFER")
 PAGE_SIZE = 50
 FOLD_ROWS = 5_000
+MOST_SYMBOLS = 500  # to choose from; any other can be typed
 IDS_AT_ONCE = 500  # databases take a limited number of parameters
 
 
@@ -86,14 +91,48 @@ def some(portfolio_id: int, ids: Sequence[int]) -> list[Entry]:
     ]
 
 
-def symbols(portfolio_id: int) -> list[str]:
-    """Every symbol that counts, in alphabetical order."""
-    query = (
-        select(Entry.symbol)
-        .where(Entry.portfolio_id == portfolio_id, Entry.symbol.is_not(None), Entry.discarded_at.is_(None))
-        .distinct()
-        .order_by(Entry.symbol)
-    )
+def are_there(portfolio_id: int) -> bool:
+    """Whether anything counts."""
+    query = select(Entry.id).where(Entry.portfolio_id == portfolio_id, Entry.discarded_at.is_(None))
+    return db.session.scalar(query.limit(1)) is not None
+
+
+def movements(portfolio_id: int, called: Iterable[Called], currency: str) -> list[Entry]:
+    """The newest trades, corporate actions and transfers of what goes by one of these pairs of symbol and ISIN."""
+    return _newest_called(portfolio_id, called, Entry.kind.in_(MOVING), Entry.currency == currency)
+
+
+def receipts(portfolio_id: int, called: Iterable[Called]) -> list[Entry]:
+    """The newest payments, without fees."""
+    return _newest_called(portfolio_id, called, Entry.kind == "CASH", Entry.type != "FEE")
+
+
+def _newest_called(portfolio_id: int, called: Iterable[Called], *wanted: ColumnElement[bool]) -> list[Entry]:
+    isins: dict[str | None, set[str | None]] = defaultdict(set)
+    for symbol, isin in called:
+        isins[symbol].add(isin)
+    found: list[Entry] = []
+    for symbol, those in isins.items():
+        # One query a symbol: the index gives each one's newest without reading the rest.
+        query = select(Entry).where(
+            Entry.portfolio_id == portfolio_id,
+            Entry.symbol == symbol if symbol is not None else Entry.symbol.is_(None),
+            or_(*(Entry.isin == isin if isin is not None else Entry.isin.is_(None) for isin in those)),
+            Entry.discarded_at.is_(None),
+            *wanted,
+        )
+        found += db.session.scalars(query.order_by(Entry.entry_date.desc(), Entry.id.desc()).limit(PAGE_SIZE))
+    return sorted(found, key=lambda entry: (entry.entry_date, entry.id), reverse=True)[:PAGE_SIZE]
+
+
+def symbols(portfolio_id: int, limit: int = MOST_SYMBOLS) -> list[str]:
+    """The symbols that count, in alphabetical order, at most `limit`. One look into the index for each, as reading
+    them off a million rows takes a second."""
+    counting = (Entry.portfolio_id == portfolio_id, Entry.discarded_at.is_(None))
+    first = select(func.min(Entry.symbol).label("symbol")).where(*counting).cte("found", recursive=True)
+    following = select(func.min(Entry.symbol)).where(*counting, Entry.symbol > first.c.symbol).scalar_subquery()
+    found = first.union_all(select(following).where(first.c.symbol.is_not(None)))
+    query = select(found.c.symbol).where(found.c.symbol.is_not(None)).limit(limit)
     return [symbol for symbol in db.session.scalars(query) if symbol]
 
 

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from itertools import chain
 from typing import Any, NamedTuple
 
-from sqlalchemy import and_, false, func, or_, select
+from sqlalchemy import ColumnElement, and_, false, func, or_, select
 
 from stonks.core.amounts import PER_HUNDRED_CLASSES
 from stonks.core.records import CashKind, FxRate
 from stonks.db import db
 from stonks.ledger import prices
 from stonks.ledger.cash import effects
-from stonks.ledger.entries import FOLD_ROWS
+from stonks.ledger.entries import FOLD_ROWS, MOVING, Called
 from stonks.ledger.tables import Entry, Portfolio, ReportedPosition, ReportedRate
 from stonks.portfolio import holdings
 from stonks.portfolio.holdings import Holdings
@@ -50,8 +50,13 @@ class Folding:
     movements: list[Movement] = field(default_factory=list)
     receipts: list[Receipt] = field(default_factory=list)
     instruments: dict[str, Instrument] = field(default_factory=dict)
-    prices: dict[str, Price] = field(default_factory=dict)
+    prices: dict[str, Price] = field(default_factory=dict)  # the newer of the two below
+    traded: dict[str, Price] = field(default_factory=dict)
+    marked: dict[str, Price] = field(default_factory=dict)
     reported: list[Held] = field(default_factory=list)
+    # How the rows of an instrument (by key), and of receipts (by their name), call it: symbol and ISIN as they stand.
+    moved_as: dict[str, set[Called]] = field(default_factory=lambda: defaultdict(set))
+    paid_as: dict[str, set[Called]] = field(default_factory=lambda: defaultdict(set))
     cash: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))  # per currency, all that is imported
     entries: int = 0
     method: Method = Method.FIFO  # the portfolio's setting
@@ -75,30 +80,53 @@ def rates(portfolio_id: int, base: str) -> RateTable:
 
 def folding(portfolio_id: int) -> Folding:
     """Everything that counts (discarded entries do not)."""
-    positions = _latest_positions(portfolio_id)
-    query = (
-        select(*_COLUMNS)
-        .where(Entry.portfolio_id == portfolio_id, Entry.discarded_at.is_(None))
-        .order_by(Entry.entry_date, Entry.id)
-        .execution_options(yield_per=FOLD_ROWS)
-    )
-    rows = list(db.session.execute(query))
+    found = gathered(list(rows_of(portfolio_id)), latest_positions(portfolio_id))
     method = db.session.scalar(select(Portfolio.lot_method).where(Portfolio.id == portfolio_id))
-    found = Folding(entries=len(rows), method=Method(method or Method.FIFO))
-    names = _Names(chain(rows, positions))
-    for row in rows:
-        if row.kind in ("TRADE", "CORPORATE_ACTION", "TRANSFER") and row.quantity:
-            key = names.key(row)
-            _know(found, key, names, row)
-            found.movements.append(_movement(row, key))
-            if row.kind == "TRADE" and row.price and not row.cancels:
-                found.prices[key] = newer(found.prices.get(key), Price(row.price, row.entry_date, False))
-        _receive(found, row, names)
-        _count_cash(found, row)
-    _report(found, positions, names)
+    found.method = Method(method or Method.FIFO)
     for key, price in prices.newest(portfolio_id).items():
         found.prices[key] = newer(found.prices.get(key), price)
     return found
+
+
+def rows_of(portfolio_id: int, *conditions: ColumnElement[bool]) -> Iterator[Any]:
+    """The facts of entries that count, in the order they fold."""
+    query = (
+        select(*_COLUMNS)
+        .where(Entry.portfolio_id == portfolio_id, Entry.discarded_at.is_(None), *conditions)
+        .order_by(Entry.entry_date, Entry.id)
+        .execution_options(yield_per=FOLD_ROWS)
+    )
+    yield from db.session.execute(query)
+
+
+def gathered(rows: Sequence[Any], positions: Sequence[Any]) -> Folding:
+    """Entries and the broker's last positions as what portfolio/ folds."""
+    found = Folding(entries=len(rows))
+    names = _Names(chain(rows, positions))
+    for row in rows:
+        if row.kind in MOVING and row.quantity:
+            key = names.key(row)
+            _know(found, key, names, row)
+            found.movements.append(_movement(row, key))
+            found.moved_as[key].add((row.symbol, row.isin))
+            if row.kind == "TRADE" and row.price and not row.cancels:
+                found.traded[key] = newer(found.traded.get(key), Price(row.price, row.entry_date, False))
+        _receive(found, row, names)
+        _count_cash(found, row)
+    _report(found, positions, names)
+    found.prices = dict(found.traded)
+    for key, mark in found.marked.items():
+        found.prices[key] = newer(found.prices.get(key), mark)
+    return found
+
+
+def money_of(rows: Iterable[Any]) -> tuple[list[Receipt], dict[str, Decimal]]:
+    """What entries brought and cost, without the instruments' names, and the cash they moved per currency."""
+    found, names = Folding(), _Names(())
+    for row in rows:
+        _receive(found, row, names)
+        _count_cash(found, row)
+    return found.receipts, dict(found.cash)
 
 
 class _Names:
@@ -194,6 +222,8 @@ def _receive(found: Folding, row: Any, names: _Names) -> None:
         name = names.isin(row) or row.symbol
         kind = CashKind(row.type)
         found.receipts.append(Receipt(row.entry_date, kind, row.amount, row.currency, name, row.id, row.report_date))
+        if name:
+            found.paid_as[name].add((row.symbol, row.isin))
     elif row.commission:
         name = names.isin(row) or row.symbol
         currency = row.commission_currency or row.currency
@@ -205,7 +235,7 @@ def _count_cash(found: Folding, row: Any) -> None:
         found.cash[currency] += amount
 
 
-def _latest_positions(portfolio_id: int) -> list[ReportedPosition]:
+def latest_positions(portfolio_id: int) -> list[ReportedPosition]:
     """Of the last day each account was reported."""
     mine = ReportedPosition.portfolio_id == portfolio_id
     days = select(ReportedPosition.account, func.max(ReportedPosition.as_of)).where(mine)
@@ -216,13 +246,13 @@ def _latest_positions(portfolio_id: int) -> list[ReportedPosition]:
     return list(db.session.scalars(select(ReportedPosition).where(mine, or_(false(), *last))))
 
 
-def _report(found: Folding, positions: list[ReportedPosition], names: _Names) -> None:
+def _report(found: Folding, positions: Iterable[Any], names: _Names) -> None:
     held: dict[str, Held] = {}
     for row in positions:
         key = names.key(row)
         _know(found, key, names, row)
         if row.mark_price is not None:
-            found.prices[key] = newer(found.prices.get(key), Price(row.mark_price, row.as_of, True))
+            found.marked[key] = newer(found.marked.get(key), Price(row.mark_price, row.as_of, True))
         before = held.get(key)
         cost = row.cost_basis
         if before is not None:

@@ -19,7 +19,7 @@ from sqlalchemy import func, select
 from stonks.core.errors import NotFound
 from stonks.core.records import KnowsParked, LedgerRecord, Position, Reading, RowProblem, StatementSummary
 from stonks.db import db, transaction
-from stonks.ledger import amending, parking, reported
+from stonks.ledger import amending, marks, parking, reported, snapshot
 from stonks.ledger.amending import Change
 from stonks.ledger.bulk import BATCH_ROWS, BulkInsert, Spool, wide_cache
 from stonks.ledger.known import KnownRows
@@ -83,6 +83,8 @@ class Prepared:
             db.session.add(batch)
             db.session.flush()
             stamps = (self.portfolio_id, batch.id, origin, now)
+            amended = [change.entry_id for change in self.changes]
+            marks.entries(self.portfolio_id, amended)
             with wide_cache(len(self.fresh)):
                 self.inserting.write(self.fresh.parts(), len(self.fresh), stamps)
             _park(self.problems, self.portfolio_id, batch.id)
@@ -93,6 +95,8 @@ class Prepared:
             batch.new = _count(Entry, batch.id)
             batch.problems = _count(ParkedRow, batch.id)
             batch.known = self.rows - batch.new
+            marks.entries(self.portfolio_id, amended)
+            marks.batch(self.portfolio_id, batch.id, batch.new)
             if not (batch.new or batch.problems):
                 batch.acknowledged_at = now  # there is nothing to prune
             return ImportOutcome(batch.id, batch.new, batch.known, batch.amended, batch.problems, self.summary, cleared)
@@ -137,9 +141,11 @@ def import_reading(
 ) -> ImportOutcome:
     """Let a statement's rows into a portfolio, each once: both steps. Raises StatementUnreadable, before anything is
     written, and NotFound."""
-    return prepare(portfolio_id, reading).write(
+    outcome = prepare(portfolio_id, reading).write(
         origin=origin, now=now, file_name=file_name, statement_sha1=statement_sha1
     )
+    snapshot.refresh(portfolio_id)
+    return outcome
 
 
 def _records(

@@ -12,7 +12,7 @@ from stonks.core.amounts import gross_amount
 from stonks.core.errors import InvalidInput
 from stonks.core.records import Side
 from stonks.db import db, transaction
-from stonks.ledger import entries
+from stonks.ledger import entries, marks, snapshot
 from stonks.ledger.tables import Entry
 
 TRADES = frozenset({"BUY", "SELL"})
@@ -56,6 +56,8 @@ def add(portfolio_id: int, form: ManualEntry, now: datetime) -> Entry:
     )
     with transaction():
         db.session.add(entry)
+        marks.entry(entry)
+    snapshot.refresh(portfolio_id)
     return entry
 
 
@@ -64,11 +66,15 @@ def edit(portfolio_id: int, entry_id: int, form: ManualEntry, now: datetime) -> 
     nothing of what a person typed. Raises NotFound, InvalidInput."""
     with transaction():
         entry = entries.get(portfolio_id, entry_id)
-        for name, value in _values(form, entry).items():
+        values = _values(form, entry)
+        marks.entry(entry)
+        for name, value in values.items():
             setattr(entry, name, value)
         if entry.kind in ("TRADE", "CASH", "TRANSFER"):
             entry.kind = _kind(form.type)
         entry.updated_at = now
+        marks.entry(entry)
+    snapshot.refresh(portfolio_id)
     return entry
 
 
@@ -76,10 +82,12 @@ def remove(portfolio_id: int, entry_id: int, now: datetime) -> None:
     """The entry counts no more. One that a statement brought stays known; one by hand goes. Raises NotFound."""
     with transaction():
         entry = entries.get(portfolio_id, entry_id)
+        marks.entry(entry)
         if entry.origin == "manual":
             db.session.delete(entry)
         else:
             entry.discarded_at = entry.discarded_at or now
+    snapshot.refresh(portfolio_id)
 
 
 def _kind(entry_type: str) -> str:

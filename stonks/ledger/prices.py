@@ -11,6 +11,7 @@ from typing import NamedTuple
 from sqlalchemy import and_, delete, func, select
 
 from stonks.db import db, insert_replacing, transaction
+from stonks.ledger import marks
 from stonks.ledger.tables import QuotedPrice
 from stonks.portfolio.valuation import Price, newer
 
@@ -55,6 +56,8 @@ def save(portfolio_id: int, source: str, quotes: Quotes) -> Saved:
         )
         while part := list(islice(rows, _AT_ONCE)):
             db.session.execute(insert_replacing(QuotedPrice, _UNIQUE), part)
+        if changed:
+            marks.beside(portfolio_id)
     replaced = len(changed.keys() & here.keys())
     return Saved(len(changed) - replaced, replaced, len(quotes) - len(changed))
 
@@ -70,6 +73,7 @@ def remove(portfolio_id: int, source: str, key: str, on: date) -> None:
                 QuotedPrice.on == on,
             )
         )
+        marks.beside(portfolio_id)
 
 
 def _stored(portfolio_id: int, source: str, quotes: Quotes) -> dict[tuple[str, date], Decimal]:

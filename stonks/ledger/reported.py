@@ -13,6 +13,7 @@ from sqlalchemy import delete, insert, select
 
 from stonks.core.records import CashBalance, FxRate, Position, StatementSummary
 from stonks.db import db, insert_ignoring
+from stonks.ledger import marks
 from stonks.ledger.tables import ReportedBalance, ReportedPosition, ReportedRate
 
 Day = tuple[date, str | None]  # as of, account
@@ -51,6 +52,8 @@ class ChangedFacts:
         if self.rates:
             rates = [{"portfolio_id": portfolio_id, **rate._asdict()} for rate in self.rates]
             db.session.execute(insert_ignoring(ReportedRate), rates)
+        since = min((rate.on for rate in self.rates), default=None)
+        marks.facts(portfolio_id, positions=bool(self.days), rates_since=since)
 
 
 def changed_facts(portfolio_id: int, positions: list[Position], summary: StatementSummary) -> ChangedFacts:

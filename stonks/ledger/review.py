@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, func, select, update
 
 from stonks.core.errors import NotFound
 from stonks.db import db, transaction
-from stonks.ledger import entries
+from stonks.ledger import entries, marks, snapshot
 from stonks.ledger.tables import Amendment, Entry, ImportBatch, ParkedRow
 
 MOST_ENTRIES = 500  # of one batch on one page; the rest is on the transactions page
@@ -70,12 +70,17 @@ def discard(portfolio_id: int, entry_id: int, now: datetime) -> None:
     with transaction():
         entry = entries.get(portfolio_id, entry_id)
         entry.discarded_at = entry.discarded_at or now
+        marks.entry(entry)
+    snapshot.refresh(portfolio_id)
 
 
 def restore(portfolio_id: int, entry_id: int) -> None:
     """Takes a discard back. Raises NotFound."""
     with transaction():
-        entries.get(portfolio_id, entry_id).discarded_at = None
+        entry = entries.get(portfolio_id, entry_id)
+        entry.discarded_at = None
+        marks.entry(entry)
+    snapshot.refresh(portfolio_id)
 
 
 def ignore_problem(portfolio_id: int, problem_id: int, now: datetime) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from decimal import Decimal
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from stonks.db import Base, ExactDecimal, UtcDateTime
@@ -52,6 +52,23 @@ class Entry(Base):
         UniqueConstraint("portfolio_id", "fingerprint"),
         Index("ix_entries_page", "portfolio_id", "entry_date", "id"),
         Index("ix_entries_symbol_page", "portfolio_id", "symbol", "entry_date", "id"),
+        Index("ix_entries_type_page", "portfolio_id", "type", "entry_date", "id"),
+        Index("ix_entries_origin_page", "portfolio_id", "origin", "entry_date", "id"),
+        # Few among many, and looked for by each page of transactions and each fold.
+        Index(
+            "ix_entries_cancels",
+            "portfolio_id",
+            "entry_date",
+            sqlite_where=text("cancels = 1"),
+            postgresql_where=text("cancels"),
+        ),
+        Index(
+            "ix_entries_actions",
+            "portfolio_id",
+            "entry_date",
+            sqlite_where=text("kind = 'CORPORATE_ACTION'"),
+            postgresql_where=text("kind = 'CORPORATE_ACTION'"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -24,11 +24,15 @@ _EXCHANGES = frozenset({"FS", "RS", "IC", "TC", "TO", "SO"})
 
 def grouped(legs: Iterable[Movement]) -> list[list[Movement]]:
     """The legs of each action of one day: by the broker's id, else by kind and the words before the last bracket."""
-    groups: dict[tuple[str, ...], list[Movement]] = defaultdict(list)
+    groups: dict[tuple[str, str], list[Movement]] = defaultdict(list)
     for leg in legs:
-        name = ("id", leg.action_id) if leg.action_id else (leg.action_kind, leg.description.rpartition("(")[0])
-        groups[name].append(leg)
+        groups[group_of(leg.action_id, leg.action_kind, leg.description)].append(leg)
     return list(groups.values())
+
+
+def group_of(action_id: str | None, kind: str, description: str) -> tuple[str, str]:
+    """What the legs of one action have in common on their day."""
+    return ("id", action_id) if action_id else (kind, description.rpartition("(")[0])
 
 
 def apply(legs: list[Movement], book: Callable[[str], Book]) -> None:

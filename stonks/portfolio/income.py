@@ -58,6 +58,13 @@ def total(receipts: Iterable[Receipt]) -> Income:
     return found
 
 
+def added(several: Iterable[Income]) -> Income:
+    found = Income()
+    for one in several:
+        found = Income(found.gross + one.gross, found.withheld + one.withheld, found.fees + one.fees)
+    return found
+
+
 def by(receipts: Iterable[Receipt], key: Callable[[Receipt], Key]) -> dict[Key, Income]:
     """Income per key, in order of first sight. Amounts of several currencies must not meet under one key."""
     found: dict[Key, Income] = defaultdict(Income)

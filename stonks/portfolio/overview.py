@@ -10,10 +10,9 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from stonks.portfolio import income
-from stonks.portfolio.holdings import Holdings
 from stonks.portfolio.income import Income, Receipt
 from stonks.portfolio.lots import ZERO, ClosedLot
-from stonks.portfolio.valuation import Instrument, Price, Rates, Valued, converted, value
+from stonks.portfolio.valuation import Instrument, Rates, Valued, converted
 
 
 class Gains(NamedTuple):
@@ -95,22 +94,22 @@ class Overview:
 
 
 def overview(
-    holdings: Holdings,
-    instruments: Mapping[str, Instrument],
-    prices: Mapping[str, Price],
-    receipts: Iterable[Receipt],
-    rates: Rates,
+    holdings: Iterable[Valued],
+    realised: Mapping[int, Gains],
+    income_of: Mapping[date, Income],
+    costs: Mapping[date, Decimal],
+    *,
+    unconverted: int,
+    incomplete: int,
+    closed: int,
     base: str,
     today: date,
 ) -> Overview:
-    valued = [value(book, instruments[book.key], prices.get(book.key), rates, today) for book in holdings.open()]
-    valued.sort(key=lambda one: (one.value_base is None, -(one.value_base or ZERO), one.instrument.symbol))
+    """`realised` by year, `income_of` by the first day of the month, in the base currency; `costs`: changes by day."""
+    valued = sorted(
+        holdings, key=lambda one: (one.value_base is None, -(one.value_base or ZERO), one.instrument.symbol)
+    )
     both = [one for one in valued if one.gain_base is not None]
-    first_month = _months_before(today, 11)
-    since = min(first_month, today.replace(month=1, day=1))
-    recent = [receipt for receipt in receipts if since <= receipt.on <= today]
-    converted = in_base(recent, rates)
-    by_month = income.by(converted, income.month)
     return Overview(
         base=base,
         today=today,
@@ -121,17 +120,19 @@ def overview(
         unvalued=[one for one in valued if one.value_base is None],
         uncosted=[one for one in valued if one.value_base is not None and one.gain_base is None],
         oldest_price=min((one.price.on for one in valued if one.price), default=None),
-        realised=gains((lot for lot in holdings.closed_lots() if lot.closed.year == today.year), instruments, rates),
-        income=income.total(one for one in converted if one.on.year == today.year),
-        months=[
-            Month(first, by_month.get(first, Income()))
-            for first in (_months_before(today, n) for n in range(11, -1, -1))
-        ],
-        unconverted=len(recent) - len(converted),
-        costs=cost_over_time(holdings, instruments, rates, today),
-        incomplete=len(holdings.incomplete()),
-        closed=sum(1 for book in holdings.books.values() if book.closed and not book.lots),
+        realised=realised.get(today.year, Gains(ZERO, 0, 0)),
+        income=income.added(of for first, of in income_of.items() if first.year == today.year and first <= today),
+        months=[Month(first, income_of.get(first, Income())) for first in last_months(today)],
+        unconverted=unconverted,
+        costs=cost_over_time(costs, today),
+        incomplete=incomplete,
+        closed=closed,
     )
+
+
+def last_months(today: date) -> list[date]:
+    """The first days of the last twelve months, the oldest first."""
+    return [_months_before(today, n) for n in range(11, -1, -1)]
 
 
 def in_base(receipts: Iterable[Receipt], rates: Rates) -> list[Receipt]:
@@ -166,23 +167,8 @@ def gain_in_base(lot: ClosedLot, instrument: Instrument, rates: Rates) -> Decima
     return converted(lot.proceeds, now) - converted(lot.cost, then)
 
 
-def cost_over_time(holdings: Holdings, instruments: Mapping[str, Instrument], rates: Rates, today: date) -> list[Point]:
-    """The cost of what was held, a point for each day it changed and one for today. Cost that is not known is left
-    out; a lot that went over to another instrument counts from its first day."""
-    changes: dict[date, Decimal] = defaultdict(Decimal)
-    for book in holdings.books.values():
-        instrument = instruments[book.key]
-        if instrument.unpaid:
-            continue
-        for lot in book.lots:
-            rate = rates(instrument.currency, lot.opened)
-            if rate is not None and lot.cost_known:
-                changes[lot.opened] += lot.cost * rate
-        for closed in book.closed:
-            rate = rates(instrument.currency, closed.opened)
-            if rate is not None and closed.cost_known:
-                changes[closed.opened] += closed.cost * rate
-                changes[closed.closed] -= closed.cost * rate
+def cost_over_time(changes: Mapping[date, Decimal], today: date) -> list[Point]:
+    """The cost of what was held, a point for each day it changed and one for today."""
     points, total = [], ZERO
     for on in sorted(changes):
         total += changes[on]

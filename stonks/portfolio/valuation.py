@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from stonks.core.amounts import PER_HUNDRED_CLASSES, UNPAID_CLASSES
 from stonks.portfolio.lots import ZERO, Book
@@ -65,12 +65,25 @@ class Price(NamedTuple):
         return 0 if self.source is None else 2 if self.source == UPLOADED else 1
 
 
+class Held(Protocol):
+    """What is left of an instrument: its folded book, or what was stored of one."""
+
+    @property
+    def quantity(self) -> Decimal: ...
+    @property
+    def cost(self) -> Decimal: ...
+    @property
+    def cost_known(self) -> bool: ...
+    @property
+    def complete(self) -> bool: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Valued:
     """An open holding. Figures that are not known are None; those ending in `_base` are in the base currency."""
 
     instrument: Instrument
-    book: Book
+    book: Held
     price: Price | None
     old_price: bool
     value: Decimal | None  # futures and CFDs: only what they gained, as nothing was paid for them
@@ -104,25 +117,33 @@ class Valued:
 
 
 def value(book: Book, instrument: Instrument, price: Price | None, rates: Rates, today: date) -> Valued:
-    worth = None if price is None else book.quantity * price.price * instrument.unit
-    cost: Decimal | None = book.cost if book.cost_known else None
+    return worth(book, instrument, price, cost_in_base(book, instrument.currency, rates), rates, today)
+
+
+def worth(
+    held: Held, instrument: Instrument, price: Price | None, cost_base: Decimal | None, rates: Rates, today: date
+) -> Valued:
+    """`cost_base` as `cost_in_base` finds it; of the rates only today's is asked."""
+    amount = None if price is None else held.quantity * price.price * instrument.unit
+    cost: Decimal | None = held.cost if held.cost_known else None
     if instrument.unpaid:
-        worth = None if worth is None or cost is None else worth - cost
-        cost = ZERO
+        amount = None if amount is None or cost is None else amount - cost
+        cost = cost_base = ZERO
     now = rates(instrument.currency, today)
     return Valued(
         instrument=instrument,
-        book=book,
+        book=held,
         price=price,
         old_price=price is not None and today - price.on > OLD,
-        value=worth,
+        value=amount,
         cost=cost,
-        value_base=None if worth is None or now is None else worth * now,
-        cost_base=ZERO if instrument.unpaid else _cost_base(book, instrument.currency, rates),
+        value_base=None if amount is None or now is None else amount * now,
+        cost_base=cost_base,
     )
 
 
-def _cost_base(book: Book, currency: str, rates: Rates) -> Decimal | None:
+def cost_in_base(book: Book, currency: str, rates: Rates) -> Decimal | None:
+    """Each lot at the rate of the day it was opened; None where one has no known cost or no rate."""
     total = ZERO
     for lot in book.lots:
         rate = rates(currency, lot.opened)

@@ -16,7 +16,7 @@ from sqlalchemy import select
 from stonks.brokers.contract import Broker
 from stonks.core.records import StatementSummary
 from stonks.db import db, transaction
-from stonks.ledger import archive
+from stonks.ledger import archive, snapshot
 from stonks.ledger.repeats import Compared, Repeated
 from stonks.services import services
 from stonks.sync import runs, telling, windows
@@ -81,6 +81,8 @@ def settle(
         if transition.run in LIVE and transition.wait <= timedelta(0):
             due = run.step
         _log(run, transition)
+    if arrival is not None and arrival.compared is not None and found is not None:
+        snapshot.refresh(found.portfolio_id)
     if due is not None:
         runs.wake(run_id, due)
 

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from stonks.core.errors import StatementUnreadable
 from stonks.db import db, transaction
-from stonks.ledger import archive, coverage, importing, repeats
+from stonks.ledger import archive, coverage, importing, repeats, snapshot
 from stonks.ledger.importing import ImportOutcome
 from stonks.ledger.repeats import ReadAs
 from stonks.services import services
@@ -50,6 +50,7 @@ def take_in(portfolio_id: int, body: BinaryIO, read_as: ReadAs, file_name: str) 
         run.batch_id, run.statement_id = outcome.batch_id, kept
         run.result = json.dumps(telling.of_import(outcome) | {"file_name": file_name})
         db.session.add(run)
+    snapshot.refresh(portfolio_id)
     return outcome
 
 

@@ -16,7 +16,9 @@ from stonks.web import (
     earnings,
     errors,
     filters,
+    holdings,
     imports,
+    numbers,
     overview,
     performance,
     portfolios,
@@ -32,6 +34,7 @@ BLUEPRINTS = (
     auth.blueprint,
     portfolios.blueprint,
     overview.blueprint,
+    holdings.blueprint,
     earnings.blueprint,
     performance.blueprint,
     reconciling.blueprint,
@@ -58,6 +61,7 @@ def init_app(app: Flask) -> None:
     security.init_app(app, cast(Services, app.extensions["stonks"]).settings)
     auth.init_app(app)
     filters.init_app(app)
+    numbers.init_app(app)
     errors.init_app(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

@@ -88,18 +88,20 @@ def steps(
     if len(points) < 2:
         return None
     right = width - 14
-    amounts = [float(point.cost) for point in points] + ([] if value is None else [float(value)])
+    ends = [float(max(point.cost for point in points)), float(min(point.cost for point in points))]
+    amounts = ends if value is None else [*ends, float(value)]
     scale = _Scale(min(0.0, *amounts), max(0.0, *amounts), height)
     first, last = points[0].on, points[-1].on
     span = max((last - first).days, 1)
+    # One step a place across: years of daily trades are no longer a line than the picture is wide.
+    begin, wide = first.toordinal(), right - left
+    shown = {(point.on.toordinal() - begin) * wide // span: point for point in points[1:]}.values()
 
     def across(day: date) -> float:
         return round(left + (right - left) * (day - first).days / span, 1)
 
     path = f"M{across(first)} {scale.at(float(points[0].cost))}"
-    # One step a place across: years of daily trades are no longer a line than the picture is wide.
-    for x, height_there in {round(across(point.on)): scale.at(float(point.cost)) for point in points[1:]}.items():
-        path += f"H{x}V{height_there}"
+    path += "".join(f"H{round(across(point.on))}V{scale.at(float(point.cost))}" for point in shown)
     return StepChart(
         width=width,
         height=height,
@@ -116,7 +118,7 @@ def steps(
 def for_table(points: Sequence[Point]) -> list[Point]:
     """The newest first; of a long history only the end of each month and the last day."""
     if len(points) > MOST_ROWS:
-        points = list({point.on.replace(day=1): point for point in points}.values())
+        points = list({(point.on.year, point.on.month): point for point in points}.values())
     return list(reversed(points))
 
 

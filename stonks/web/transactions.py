@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 from flask_wtf import FlaskForm
+from markupsafe import Markup
 from wtforms import DateField, SelectField, StringField
 from wtforms.fields import SelectChoice
 from wtforms.validators import DataRequired, Length, Optional
 
 from stonks.core.typed import parse_number
-from stonks.ledger import corrections, entries, exporting, manual, portfolios
+from stonks.ledger import corrections, entries, exporting, figures, manual, portfolios
 from stonks.ledger.entries import EntryFilter
 from stonks.ledger.manual import ManualEntry
 from stonks.ledger.tables import Entry
 from stonks.services import services
-from stonks.web import htmx
+from stonks.web import filters, htmx, numbers
 from stonks.web.errors import beside
 from stonks.web.filters import ORIGIN_WORDS, TYPE_WORDS
 from stonks.web.number_field import NumberField
@@ -87,24 +89,53 @@ class EntryForm(FlaskForm):
         )
 
 
+@blueprint.app_template_filter()
+def facts(entry: Entry) -> list[tuple[str, Any]]:
+    """All that is told of an entry, in words."""
+    told: tuple[tuple[str, Any], ...] = (
+        ("Date", filters.day(entry.entry_date)),
+        ("Executed", entry.executed_at and filters.moment(entry.executed_at)),
+        ("Symbol", entry.symbol),
+        ("ISIN", entry.isin),
+        ("Description", entry.description),
+        ("Quantity", numbers.quantity(entry.quantity)),
+        ("Price", numbers.exact(entry.price, entry.currency)),
+        ("Commission", numbers.exact(entry.commission, entry.commission_currency or entry.currency)),
+        ("Taxes", numbers.exact(entry.taxes, entry.currency)),
+        ("Amount", numbers.exact(entries.net_amount(entry), entry.currency)),
+        _other_amount(entry),
+        ("Account", entry.account),
+        ("Origin", filters.origin_words(entry.origin)),
+    )
+    return [(words, value) for words, value in told if value]
+
+
+def _other_amount(entry: Entry) -> tuple[str, Any]:
+    if entry.type != manual.OPENING:
+        return "Other leg", numbers.exact(entry.other_amount, entry.other_currency)
+    known = entry.other_amount is not None
+    return "Cost in all", numbers.exact(abs(entry.other_amount or 0), entry.currency) if known else "not known"
+
+
 @blueprint.get("")
 @login_required
 def index(portfolio_id: int) -> ResponseReturnValue:
     page = portfolio_page(portfolio_id)
-    filters = FilterForm(request.args)
-    filters.validate()
-    wanted = filters.wanted()
+    form = FilterForm(request.args)
+    form.validate()
+    wanted = form.wanted()
     found = entries.page(portfolio_id, wanted, after=request.args.get("after"), before=request.args.get("before"))
     return htmx.render(
         "transactions/index.html",
         "transactions/_entries.html",
-        422 if filters.errors else 200,
+        422 if form.errors else 200,
         page=page,
-        filters=filters,
+        filters=form,
         filtered=wanted != EntryFilter(),
         found=found,
         corrections=corrections.of_entries(portfolio_id, found.entries),
-        symbols=entries.symbols(portfolio_id),
+        places=_places(found.entries),
+        symbols=() if htmx.wants_fragment() else _options(figures.symbols(portfolio_id)),
         address_with=lambda **cursor: _address_with(portfolio_id, **cursor),
     )
 
@@ -191,6 +222,21 @@ def _as_typed(entry: Entry) -> dict[str, object]:
     if entry.kind == "TRADE":
         typed["amount"] = None  # follows from quantity and price
     return typed
+
+
+@lru_cache(maxsize=64)
+def _options(symbols: tuple[str, ...]) -> Markup:
+    return Markup("").join(Markup('<option value="{}"></option>').format(symbol) for symbol in symbols)
+
+
+def _places(shown: list[Entry]) -> dict[str, int]:
+    """The most decimal places in the columns whose points stand under each other."""
+    quantities = [filters.quantity(entry.quantity) for entry in shown if entry.quantity is not None]
+    prices = [filters.price(entry.price) for entry in shown if entry.price is not None]
+    return {
+        "quantity": max(map(filters.places, quantities), default=0),
+        "price": max(map(filters.places, prices), default=0),
+    }
 
 
 def _address_with(portfolio_id: int, **cursor: Any) -> str:

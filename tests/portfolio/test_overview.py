@@ -8,11 +8,11 @@ from decimal import Decimal
 import pytest
 
 from stonks.core.records import CashKind, FxRate
-from stonks.portfolio import income
+from stonks.portfolio import income, summary
 from stonks.portfolio.holdings import fold
-from stonks.portfolio.income import Receipt
-from stonks.portfolio.overview import Overview, overview
-from stonks.portfolio.valuation import Instrument, Price, newer
+from stonks.portfolio.income import Income, Receipt
+from stonks.portfolio.overview import Gains, Overview, overview
+from stonks.portfolio.valuation import Instrument, Price, newer, value
 from stonks.rates import RateTable
 from tests.portfolio.examples import KEY, day, trade, transfer
 
@@ -36,8 +36,27 @@ def at(price: str, on: str = "2026-11-20", *, reported: bool = True) -> Price:
 
 
 def view(*movements: object, prices: dict[str, Price], receipts: tuple[Receipt, ...] = ()) -> Overview:
+    """As the stored sums make it: instrument by instrument, month by month."""
     instruments = {one.key: one for one in (instrument(KEY), instrument(SAP), instrument(FUTURE, "FUT", "125000"))}
-    return overview(fold(movements), instruments, prices, receipts, rates, "USD", TODAY)  # type: ignore[arg-type]
+    held = fold(movements)  # type: ignore[arg-type]
+    gains: dict[int, Gains] = {}
+    costs: dict[date, Decimal] = {}
+    for book in held.books.values():
+        one = summary.summarise(book, instruments[book.key], (), rates)
+        summary.replace_gains_in(gains, {}, one.gains)
+        summary.replace_in(costs, {}, one.costs)
+    paid: dict[date, Income] = {}
+    unconverted = 0
+    for first in {receipt.on.replace(day=1) for receipt in receipts}:
+        of_month = [receipt for receipt in receipts if receipt.on.replace(day=1) == first]
+        found = summary.month(of_month, {}, rates).values()
+        paid[first] = income.added(Income(one.gross_base, one.withheld_base, one.fees_base) for one in found)
+        unconverted += sum(one.unconverted for one in found)
+    return overview(
+        [value(book, instruments[book.key], prices.get(book.key), rates, TODAY) for book in held.open()],
+        gains, paid, costs, unconverted=unconverted, incomplete=len(held.incomplete()), closed=0, base="USD",
+        today=TODAY,
+    )  # fmt: skip
 
 
 def test_value_and_gain_hold_the_currencys_part() -> None:

@@ -1,0 +1,103 @@
+"""Which instruments must be folded together, and their entries.
+
+A symbol and an ISIN that ever stood in one row belong together, whichever of the two another row tells; so do the
+legs of a corporate action, whose lots go from one instrument to another. What is connected so is a family, and no
+family's lots depend on another's.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from sqlalchemy import or_, select, text
+
+from stonks.db import db
+from stonks.ledger import folding
+from stonks.ledger.entries import MOVING
+from stonks.ledger.marks import name_of
+from stonks.ledger.snapshot_tables import SnapshotName
+from stonks.ledger.tables import Entry
+from stonks.portfolio.actions import group_of
+from stonks.portfolio.movements import DERIVATIVES
+
+Name = tuple[str, str]  # symbol as written and ISIN, "" = not told
+NAMELESS = "?"  # what portfolio/ calls it
+_AT_ONCE = 500
+
+
+class Families:
+    """The families of a portfolio, by what is stored of its names and what is given here."""
+
+    def __init__(self, portfolio_id: int, more: Iterable[Name]) -> None:
+        stored = select(SnapshotName.symbol, SnapshotName.isin).where(SnapshotName.portfolio_id == portfolio_id)
+        self.stored: set[Name] = {(symbol, isin) for symbol, isin in db.session.execute(stored)}
+        self._portfolio_id = portfolio_id
+        self._above: dict[str, str] = {}
+        for name in self.stored | set(more):
+            self._join(_nodes(name))
+        for legs in _action_legs(portfolio_id):
+            self._join([node for name in legs for node in _nodes(name)])
+        self._members: dict[str, set[Name]] = defaultdict(set)
+        for name in self.stored | set(more):
+            self._members[self._root(_nodes(name)[0])].add(name)
+
+    def of(self, name: Name) -> set[Name]:
+        return self._members[self._root(_nodes(name)[0])]
+
+    def _join(self, nodes: list[str]) -> None:
+        for node in nodes[1:]:
+            self._above[self._root(node)] = self._root(nodes[0])
+
+    def _root(self, node: str) -> str:
+        while (above := self._above.get(node, node)) != node:
+            self._above[node] = self._above.get(above, above)
+            node = above
+        return node
+
+
+def rows_of(portfolio_id: int, family: set[Name]) -> list[Any]:
+    """The entries of a family, in the order they fold."""
+    symbols = sorted({symbol for symbol, _ in family if symbol})
+    isins = sorted({isin for _, isin in family if isin})
+    found: list[Any] = []
+    for part in _parts(symbols):
+        found += folding.rows_of(portfolio_id, Entry.symbol.in_(part))
+    for part in _parts(isins):
+        found += folding.rows_of(portfolio_id, Entry.symbol.is_(None), Entry.isin.in_(part))
+    if ("", "") in family:
+        nameless = or_(Entry.isin.is_(None), Entry.asset_class.in_(DERIVATIVES))
+        found += folding.rows_of(portfolio_id, Entry.symbol.is_(None), nameless, Entry.kind.in_(MOVING))
+    found.sort(key=lambda row: (row.entry_date, row.id))
+    return found
+
+
+def keys_of(family: set[Name]) -> set[str]:
+    """The names that keys of the family's instruments can have, before their currency."""
+    return {node for name in family for node in _nodes(name)}
+
+
+def _nodes(name: Name) -> list[str]:
+    """Symbols and ISINs alike: a bond's symbol can be its ISIN, and then they are one name."""
+    return [text.upper() for text in name if text] or [NAMELESS]
+
+
+def _action_legs(portfolio_id: int) -> Iterator[list[Name]]:
+    columns = (
+        Entry.symbol, Entry.isin, Entry.asset_class, Entry.entry_date, Entry.action_id, Entry.action_kind,
+        Entry.description,
+    )  # fmt: skip
+    actions = select(*columns).where(
+        Entry.portfolio_id == portfolio_id, Entry.discarded_at.is_(None), text("kind = 'CORPORATE_ACTION'")
+    )
+    groups: dict[Any, list[Name]] = defaultdict(list)
+    for row in db.session.execute(actions):
+        group = group_of(row.action_id, row.action_kind or "", row.description or "")
+        groups[row.entry_date, group].append(name_of(row.symbol, row.isin, row.asset_class))
+    yield from groups.values()
+
+
+def _parts(names: list[str]) -> Iterator[list[str]]:
+    for start in range(0, len(names), _AT_ONCE):
+        yield names[start : start + _AT_ONCE]

@@ -1,0 +1,135 @@
+"""Names what of the stored figures a change of the ledger makes stale, within the transaction of that change.
+
+Every change counts the ledger's version up first, which also puts two changes of one portfolio in a line. A portfolio
+whose figures were never made needs no marks: they will be made of everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from typing import Any
+
+from sqlalchemy import delete, select, update
+
+from stonks.db import db, insert_ignoring
+from stonks.ledger.snapshot_tables import Snapshot, SnapshotMark
+from stonks.ledger.tables import Entry
+from stonks.portfolio.movements import DERIVATIVES
+
+NAME, MONTH, POSITIONS, RATES = "name", "month", "positions", "rates"
+MOST = 20_000  # entries; a change of more is marked as a change of everything
+_FACTS = (Entry.kind, Entry.symbol, Entry.isin, Entry.asset_class, Entry.entry_date)
+
+Mark = tuple[str, str, str]  # kind, name, ISIN
+
+
+def name_of(symbol: str | None, isin: str | None, asset_class: str | None) -> tuple[str, str]:
+    """What tells an entry's instrument; the ISIN of an option can be that of what it is on."""
+    return symbol or "", "" if asset_class in DERIVATIVES else isin or ""
+
+
+def entry(changed: Entry) -> None:
+    """To be called before an entry changes as well as after: it may leave one instrument for another."""
+    _add(changed.portfolio_id, _of_rows([changed]))
+
+
+def entries(portfolio_id: int, ids: list[int]) -> None:
+    """The same for entries of one portfolio by their ids."""
+    if not ids:
+        return
+    if len(ids) > MOST:
+        everything(portfolio_id)
+    elif _count_up(portfolio_id):
+        parts = (ids[start : start + 500] for start in range(0, len(ids), 500))
+        rows = [row for part in parts for row in db.session.execute(select(*_FACTS).where(Entry.id.in_(part)))]
+        write(portfolio_id, _of_rows(rows))
+
+
+def batch(portfolio_id: int, batch_id: int, rows: int) -> None:
+    """What an import brought: `rows` entries."""
+    if not rows:
+        return
+    if rows > MOST:
+        everything(portfolio_id)
+    elif _count_up(portfolio_id):
+        found = db.session.execute(select(*_FACTS).where(Entry.batch_id == batch_id).distinct())
+        write(portfolio_id, _of_rows(found))
+
+
+def facts(portfolio_id: int, *, positions: bool, rates_since: date | None) -> None:
+    """What a statement reported beside its entries."""
+    marks: set[Mark] = {(POSITIONS, "", "")} if positions else set()
+    if rates_since is not None:
+        marks.add((RATES, rates_since.isoformat(), ""))
+    if marks:
+        _add(portfolio_id, marks)
+
+
+def everything(portfolio_id: int) -> None:
+    if _count_up(portfolio_id):
+        db.session.execute(update(Snapshot).where(Snapshot.portfolio_id == portfolio_id).values(basis=None))
+
+
+def beside(portfolio_id: int) -> None:
+    """What pages add to the stored figures has changed: prices, dismissals. Nothing is stale, but what was read before
+    is not shown again."""
+    _count_up(portfolio_id)
+
+
+def of_month(day: date) -> str:
+    return f"{day.year:04}-{day.month:02}"
+
+
+def _of_rows(rows: Iterable[Any]) -> set[Mark]:
+    marks: set[Mark] = set()
+    for row in rows:
+        marks.add((MONTH, of_month(row.entry_date), ""))
+        if row.kind != "FX":
+            name = name_of(row.symbol, row.isin, row.asset_class)
+            if row.kind != "CASH" or any(name):
+                marks.add((NAME, *name))
+    return marks
+
+
+def _add(portfolio_id: int, marks: set[Mark]) -> None:
+    if _count_up(portfolio_id):
+        write(portfolio_id, marks)
+
+
+def _count_up(portfolio_id: int) -> bool:
+    """Whether there are figures to go stale. Also takes the row's lock, so that whoever reckons them waits."""
+    up = (
+        update(Snapshot)
+        .where(Snapshot.portfolio_id == portfolio_id)
+        .values(version=Snapshot.version + 1)
+        .returning(Snapshot.basis)
+        .execution_options(synchronize_session=False)
+    )
+    counted = db.session.execute(up).first()
+    if counted is None:
+        db.session.execute(insert_ignoring(Snapshot).values(portfolio_id=portfolio_id))
+        counted = db.session.execute(up).one()
+    return counted.basis is not None
+
+
+def write(portfolio_id: int, marks: set[Mark]) -> None:
+    """Adds marks; what is marked stays so."""
+    rows = [
+        {"portfolio_id": portfolio_id, "kind": kind, "name": name, "isin": isin} for kind, name, isin in sorted(marks)
+    ]
+    if rows:
+        db.session.execute(insert_ignoring(SnapshotMark), rows)
+
+
+def forget(portfolio_id: int, done: Iterable[Mark]) -> None:
+    """Takes away the marks of what was reckoned anew."""
+    for kind, name, isin in done:
+        db.session.execute(
+            delete(SnapshotMark).where(
+                SnapshotMark.portfolio_id == portfolio_id,
+                SnapshotMark.kind == kind,
+                SnapshotMark.name == name,
+                SnapshotMark.isin == isin,
+            )
+        )

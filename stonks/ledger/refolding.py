@@ -1,0 +1,225 @@
+"""What is reckoned anew for the stored figures: a family's instruments, a month, the broker's word. Reads only."""
+
+from __future__ import annotations
+
+import json
+from calendar import monthrange
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from stonks.core.fingerprint import plain
+from stonks.ledger import families, folding
+from stonks.ledger.entries import Called
+from stonks.ledger.families import Name
+from stonks.ledger.folding import Folding
+from stonks.ledger.marks import name_of
+from stonks.ledger.tables import Entry
+from stonks.portfolio import holdings, summary
+from stonks.portfolio.income import Receipt
+from stonks.portfolio.lots import ZERO, Book, Method
+from stonks.portfolio.overview import Gains
+from stonks.portfolio.summary import NotingRates, Summary
+from stonks.portfolio.valuation import Instrument
+from stonks.rates import RateTable
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reckoning:
+    """What all instruments of a portfolio are folded by."""
+
+    portfolio_id: int
+    base: str
+    method: Method
+    rates: RateTable
+    positions: Sequence[Any]  # the broker's last
+    as_of: date | None  # the last day of those
+    bank: dict[str, tuple[Decimal, date] | None] = field(default_factory=dict)  # its newest rates, once asked for
+
+    def newest(self, currency: str) -> tuple[Decimal, date] | None:
+        if currency == self.base:
+            return None
+        if currency not in self.bank:
+            self.bank[currency] = self.rates.bank_newest(currency)
+        return self.bank[currency]
+
+
+@dataclass(slots=True)
+class Refolded:
+    """The rows of a family: its instruments, and the lots of each."""
+
+    holdings: list[Row] = field(default_factory=list)
+    lots: list[Row] = field(default_factory=list)
+    entries: int = 0
+
+
+def family(names: set[Name], by: Reckoning) -> Refolded:
+    rows = families.rows_of(by.portfolio_id, names)
+    mine = [row for row in by.positions if name_of(row.symbol, row.isin, row.asset_class) in names]
+    found = folding.gathered(rows, mine)
+    held = holdings.fold(found.movements, method=by.method, reported_short=found.reported_short)
+    then = held
+    if by.as_of is not None and any(item.on > by.as_of for item in found.movements):
+        until = [item for item in found.movements if item.on <= by.as_of]
+        then = holdings.fold(until, method=by.method, reported_short=found.reported_short)
+    receipts = _receipts(found)
+    reported = {one.key: one.quantity for one in found.reported}
+    result = Refolded(entries=len(rows))
+    for key, instrument in found.instruments.items():
+        rates = NotingRates(by.rates, by.rates.stood_in)
+        one = summary.summarise(held.books.get(key) or Book(key), instrument, receipts[key], rates)
+        book_then = then.books.get(key)
+        quantity_then = book_then.quantity if book_then else ZERO
+        result.holdings.append(
+            _stored(one, by.portfolio_id)
+            | _priced(found, one.instrument, by)
+            | {
+                "called": _called(found, instrument),
+                "oldest_rate": rates.oldest,
+                # Of the whole family, as whatever moved may have touched this one's lots.
+                "first_day": rows[0].entry_date if rows else None,
+                "last_day": rows[-1].entry_date if rows else None,
+                "reported": reported.get(key),
+                "quantity_then": quantity_then,
+                "compared": key in reported or bool(quantity_then),
+                "agrees": quantity_then == reported.get(key, ZERO),
+            }
+        )
+        result.lots += _lots(one, by.portfolio_id)
+    return result
+
+
+def month(first: date, by: Reckoning) -> list[Row]:
+    """The rows of a month, a currency each."""
+    rows = folding.rows_of(by.portfolio_id, Entry.entry_date.between(first, last_day(first)))
+    receipts, cash = folding.money_of(rows)
+    # A month's rates are noted together: which currency asked does not matter to what is said.
+    rates = NotingRates(by.rates, by.rates.stood_in)
+    found = summary.month(receipts, cash, rates)
+    common = {"portfolio_id": by.portfolio_id, "month": first, "oldest_rate": rates.oldest}
+    return [common | {"currency": currency} | one._asdict() for currency, one in sorted(found.items())]
+
+
+def last_day(of: date) -> date:
+    """Of its month."""
+    return of.replace(day=monthrange(of.year, of.month)[1])
+
+
+def gains_text(gains: Mapping[int, Gains]) -> str:
+    return json.dumps({str(year): [plain(one.gain), one.sales, one.unknown] for year, one in sorted(gains.items())})
+
+
+def gains_of(text: str) -> dict[int, Gains]:
+    return {
+        int(year): Gains(Decimal(gain), sales, unknown) for year, (gain, sales, unknown) in json.loads(text).items()
+    }
+
+
+def costs_text(costs: Mapping[date, Decimal]) -> str:
+    return json.dumps({day.isoformat(): plain(amount) for day, amount in sorted(costs.items())})
+
+
+def costs_of(text: str) -> dict[date, Decimal]:
+    return {date.fromisoformat(day): Decimal(amount) for day, amount in json.loads(text).items()}
+
+
+def _receipts(found: Folding) -> dict[str, list[Receipt]]:
+    """By instrument: of several listings of one ISIN, that in the receipt's currency, else the first."""
+    called: dict[str, list[Instrument]] = defaultdict(list)
+    for one in sorted(found.instruments.values(), key=lambda one: one.key):
+        for name in {one.isin or one.symbol, one.symbol}:
+            called[name].append(one)
+    given: dict[str, list[Receipt]] = defaultdict(list)
+    for receipt in found.receipts:
+        listings = called.get(receipt.key or "", [])
+        own = next((one for one in listings if one.currency == receipt.currency), listings[0] if listings else None)
+        if own is not None:
+            given[own.key].append(receipt)
+    return given
+
+
+def _called(found: Folding, what: Instrument) -> str:
+    moved = found.moved_as.get(what.key, set())
+    paid = [found.paid_as.get(name, set()) for name in (what.isin, what.symbol) if name]
+    return json.dumps({"moved": _in_order(moved), "paid": _in_order(set().union(*paid))})
+
+
+def _in_order(called: set[Called]) -> list[Called]:
+    return sorted(called, key=lambda one: (one[0] or "", one[1] or ""))
+
+
+def _stored(one: Summary, portfolio_id: int) -> Row:
+    what = one.instrument
+    return {
+        "portfolio_id": portfolio_id,
+        "key": what.key,
+        "name": what.key.rpartition("/")[0],
+        "is_open": bool(one.open),
+        "complete": not one.reasons,
+        "symbol": what.symbol,
+        "isin": what.isin,
+        "currency": what.currency,
+        "asset_class": what.asset_class,
+        "multiplier": what.multiplier,
+        "description": what.description,
+        "quantity": one.quantity,
+        "cost": one.cost,
+        "cost_known": one.cost_known,
+        "cost_base": one.cost_base,
+        "missing": one.missing,
+        "closed_lots": len(one.closed),
+        "income_base": one.income_base,
+        "unconverted": one.unconverted,
+        "reasons": json.dumps(one.reasons),
+        "gains": gains_text(one.gains),
+        "costs": costs_text(one.costs),
+    }
+
+
+def _priced(found: Folding, what: Instrument, by: Reckoning) -> Row:
+    traded, marked, bank = found.traded.get(what.key), found.marked.get(what.key), by.newest(what.currency)
+    return {
+        "traded": traded.price if traded else None,
+        "traded_on": traded.on if traded else None,
+        "mark": marked.price if marked else None,
+        "marked_on": marked.on if marked else None,
+        "bank_rate": bank[0] if bank else None,
+        "bank_day": bank[1] if bank else None,
+    }
+
+
+def _lots(one: Summary, portfolio_id: int) -> list[Row]:
+    common = {"portfolio_id": portfolio_id, "key": one.instrument.key}
+    closed = [
+        common
+        | {
+            "place": place,
+            "opened": lot.opened,
+            "closed": lot.closed,
+            "quantity": lot.quantity,
+            "cost": lot.cost,
+            "cost_known": lot.cost_known,
+            "proceeds": lot.proceeds,
+            "gain_base": gain,
+        }
+        for place, (lot, gain) in enumerate(one.closed)
+    ]
+    return closed + [
+        common
+        | {
+            "place": place,
+            "opened": lot.opened,
+            "closed": None,
+            "quantity": lot.quantity,
+            "cost": lot.cost,
+            "cost_known": lot.cost_known,
+            "proceeds": None,
+            "gain_base": None,
+        }
+        for place, lot in enumerate(one.open, len(closed))
+    ]

@@ -1,0 +1,135 @@
+"""The stored figures of a portfolio: what its entries come to, so that a page need not fold them. All of it can be
+made anew from the entries; what is out of date is named by marks, and nothing with marks is shown."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from stonks.db import Base, ExactDecimal
+
+_OWNER = "portfolios.id"
+
+
+class Snapshot(Base):
+    """The sums over all instruments, and what the figures are of."""
+
+    __tablename__ = "snapshots"
+
+    portfolio_id: Mapped[int] = mapped_column(ForeignKey(_OWNER, ondelete="CASCADE"), primary_key=True)
+    version: Mapped[int] = mapped_column(default=0)  # of the ledger: one more with each change of it
+    foldings: Mapped[int] = mapped_column(default=0)  # one more with each change of the stored figures
+    basis: Mapped[str | None] = mapped_column(String(120))  # how they were reckoned; None or another: all are stale
+    as_of: Mapped[date | None]  # the day of the broker's last word on positions
+    gains: Mapped[str] = mapped_column(Text, default="{}")  # JSON: year -> [gain in base, lots that count, not known]
+    costs: Mapped[str] = mapped_column(Text, default="{}")  # JSON: day -> change of the cost of what is held, in base
+
+
+class SnapshotMark(Base):
+    """What must be reckoned anew. kind "name": the instruments of a symbol and ISIN; "month": its income and cash;
+    "positions": the broker's word changed; "rates": everything since the day in `name`."""
+
+    __tablename__ = "snapshot_marks"
+
+    portfolio_id: Mapped[int] = mapped_column(ForeignKey(_OWNER, ondelete="CASCADE"), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(10), primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)  # symbol as written, month or day; "" = none
+    isin: Mapped[str] = mapped_column(String(20), primary_key=True, default="")
+
+
+class SnapshotName(Base):
+    """Each symbol and ISIN that an entry or a position ever put side by side; "" = not told. Only ever added to:
+    one too many makes a larger family and no other figure."""
+
+    __tablename__ = "snapshot_names"
+
+    portfolio_id: Mapped[int] = mapped_column(ForeignKey(_OWNER, ondelete="CASCADE"), primary_key=True)
+    symbol: Mapped[str] = mapped_column(String(64), primary_key=True)
+    isin: Mapped[str] = mapped_column(String(20), primary_key=True)
+    held: Mapped[bool] = mapped_column(default=False)  # among the broker's last positions
+
+
+class SnapshotHolding(Base):
+    """One instrument, held or not, ever moved or only reported."""
+
+    __tablename__ = "snapshot_holdings"
+    __table_args__ = (
+        Index("ix_snapshot_holdings_name", "portfolio_id", "name"),
+        Index("ix_snapshot_holdings_open", "portfolio_id", "is_open"),
+    )
+
+    portfolio_id: Mapped[int] = mapped_column(ForeignKey(_OWNER, ondelete="CASCADE"), primary_key=True)
+    key: Mapped[str] = mapped_column(String(80), primary_key=True)
+    name: Mapped[str] = mapped_column(String(64))  # the key without its currency
+    is_open: Mapped[bool]
+    complete: Mapped[bool]
+    symbol: Mapped[str] = mapped_column(String(64))
+    isin: Mapped[str | None] = mapped_column(String(20))
+    currency: Mapped[str] = mapped_column(String(12))
+    asset_class: Mapped[str | None] = mapped_column(String(10))
+    multiplier: Mapped[Decimal | None] = mapped_column(ExactDecimal)
+    description: Mapped[str | None] = mapped_column(Text)
+    quantity: Mapped[Decimal] = mapped_column(ExactDecimal)
+    cost: Mapped[Decimal] = mapped_column(ExactDecimal)
+    cost_known: Mapped[bool]
+    cost_base: Mapped[Decimal | None] = mapped_column(ExactDecimal)
+    missing: Mapped[Decimal] = mapped_column(ExactDecimal)
+    closed_lots: Mapped[int]
+    traded: Mapped[Decimal | None] = mapped_column(ExactDecimal)  # the last price traded at
+    traded_on: Mapped[date | None]
+    mark: Mapped[Decimal | None] = mapped_column(ExactDecimal)  # the broker's price
+    marked_on: Mapped[date | None]
+    bank_rate: Mapped[Decimal | None] = mapped_column(ExactDecimal)  # the bank's newest, into the base currency
+    bank_day: Mapped[date | None]  # of that rate
+    oldest_rate: Mapped[date | None]  # of the rates used, the oldest that stood in for a later day's
+    income_base: Mapped[Decimal] = mapped_column(ExactDecimal)  # net, all there ever was
+    unconverted: Mapped[int]  # receipts without a rate, left out of that
+    first_day: Mapped[date | None]
+    last_day: Mapped[date | None]
+    reported: Mapped[Decimal | None] = mapped_column(ExactDecimal)  # the broker's quantity; None = not reported
+    quantity_then: Mapped[Decimal] = mapped_column(ExactDecimal)  # ours on the day of the broker's word
+    compared: Mapped[bool]  # either of the two is something
+    agrees: Mapped[bool]
+    called: Mapped[str] = mapped_column(Text)  # JSON: symbol and ISIN of the rows that "moved" and "paid"
+    reasons: Mapped[str] = mapped_column(Text)  # JSON: why the history is incomplete
+    gains: Mapped[str] = mapped_column(Text)  # JSON, its part of the snapshot's
+    costs: Mapped[str] = mapped_column(Text)  # JSON, its part of the snapshot's
+
+
+class SnapshotLot(Base):
+    """A lot of an instrument: the closed ones in the order they closed, then those that are open."""
+
+    __tablename__ = "snapshot_lots"
+
+    portfolio_id: Mapped[int] = mapped_column(ForeignKey(_OWNER, ondelete="CASCADE"), primary_key=True)
+    key: Mapped[str] = mapped_column(String(80), primary_key=True)
+    place: Mapped[int] = mapped_column(primary_key=True)
+    opened: Mapped[date]
+    closed: Mapped[date | None]  # None = open
+    quantity: Mapped[Decimal] = mapped_column(ExactDecimal)
+    cost: Mapped[Decimal] = mapped_column(ExactDecimal)
+    cost_known: Mapped[bool]
+    proceeds: Mapped[Decimal | None] = mapped_column(ExactDecimal)
+    gain_base: Mapped[Decimal | None] = mapped_column(ExactDecimal)
+
+
+class SnapshotMonth(Base):
+    """Income, fees and cash of one month in one currency; `_base` in the base currency at each day's rate."""
+
+    __tablename__ = "snapshot_months"
+
+    portfolio_id: Mapped[int] = mapped_column(ForeignKey(_OWNER, ondelete="CASCADE"), primary_key=True)
+    month: Mapped[date] = mapped_column(primary_key=True)  # its first day
+    currency: Mapped[str] = mapped_column(String(12), primary_key=True)
+    moved: Mapped[Decimal] = mapped_column(ExactDecimal)  # cash, signed
+    gross: Mapped[Decimal] = mapped_column(ExactDecimal)
+    withheld: Mapped[Decimal] = mapped_column(ExactDecimal)
+    fees: Mapped[Decimal] = mapped_column(ExactDecimal)
+    gross_base: Mapped[Decimal] = mapped_column(ExactDecimal)
+    withheld_base: Mapped[Decimal] = mapped_column(ExactDecimal)
+    fees_base: Mapped[Decimal] = mapped_column(ExactDecimal)
+    unconverted: Mapped[int]
+    oldest_rate: Mapped[date | None]

@@ -1,0 +1,143 @@
+"""All that is held, and on request what once was: sorted by any column, filtered by text, a hundred to a page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from flask import Blueprint, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import login_required
+
+from stonks.ledger import figures
+from stonks.ledger.figures import Holding
+from stonks.portfolio.lots import ZERO
+from stonks.services import services
+from stonks.web import filters
+from stonks.web.pages import portfolio_page
+
+blueprint = Blueprint("holdings", __name__)
+
+PAGE_SIZE = 100
+DEFAULT = "-value"
+LONGEST_TEXT = 100
+
+# Name in the address -> heading, and what is compared; None sorts last either way.
+COLUMNS: dict[str, tuple[str, Callable[[Holding], Any]]] = {
+    "symbol": ("Instrument", lambda one: one.valued.instrument.symbol.upper()),
+    "quantity": ("Quantity", lambda one: one.valued.quantity),
+    "average": ("Average cost", lambda one: one.valued.average_cost if one.is_open else None),
+    "cost": ("Cost", lambda one: one.valued.cost_base if one.is_open else None),
+    "price": ("Last price", lambda one: one.valued.price and one.valued.price.price),
+    "day": ("Price of", lambda one: one.valued.price and one.valued.price.on),
+    "value": ("Value", lambda one: one.valued.value_base if one.is_open else None),
+    "gain": ("Unrealised gain", lambda one: one.valued.gain_base if one.is_open else None),
+    "share": ("Share", lambda one: one.valued.value_base if one.is_open else None),
+    "income": ("Income", lambda one: one.income),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    words: str
+    address: str
+    order: str  # "ascending", "descending" or ""
+    is_text: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Of everything that matches, known or left out."""
+
+    value: Decimal
+    cost: Decimal  # of those holdings that have a gain
+    gain: Decimal
+    income: Decimal
+    unvalued: int
+    whole: Decimal  # the value of all holdings, which shares are of
+
+
+@blueprint.get("/portfolios/<int:portfolio_id>/holdings")
+@login_required
+def index(portfolio_id: int) -> ResponseReturnValue:
+    page = portfolio_page(portfolio_id)
+    text = request.args.get("q", "").strip()[:LONGEST_TEXT]
+    closed = request.args.get("closed") == "1"
+    sort = request.args.get("sort", DEFAULT)
+    column, descending = sort.removeprefix("-"), sort.startswith("-")
+    if column not in COLUMNS:
+        sort, column, descending = DEFAULT, DEFAULT.removeprefix("-"), True
+    everything = figures.holdings(page.portfolio, services().clock().date(), closed=closed)
+    found = [one for one in everything if matches(one, text)]
+    found = ordered(found, column, descending=descending)
+    number = _page_number(len(found))
+    asked = {"q": text or None, "closed": 1 if closed else None}
+
+    def address(**changes: Any) -> str:
+        return url_for("holdings.index", portfolio_id=portfolio_id, **({"sort": sort, **asked} | changes))
+
+    return render_template(
+        "holdings/page.html",
+        page=page,
+        heads=[_head(name, column, descending, address) for name in COLUMNS],
+        shown=found[number * PAGE_SIZE : (number + 1) * PAGE_SIZE],
+        count=len(found),
+        first=number * PAGE_SIZE,
+        totals=_totals(everything, found),
+        text=text,
+        closed=closed,
+        sort=sort,
+        filtered=bool(text),
+        previous=address(page=number) if number else None,
+        next=address(page=number + 2) if len(found) > (number + 1) * PAGE_SIZE else None,
+    )
+
+
+def matches(one: Holding, text: str) -> bool:
+    """Whether each word is somewhere in what a person calls the instrument."""
+    what = one.valued.instrument
+    names = (what.symbol, what.isin, what.description, what.currency, filters.asset_class_words(what.asset_class))
+    whole = " ".join(name for name in names if name).casefold()
+    return all(word in whole for word in text.casefold().split())
+
+
+def ordered(found: list[Holding], column: str, *, descending: bool) -> list[Holding]:
+    value = COLUMNS[column][1]
+    by_name = sorted(found, key=lambda one: one.valued.instrument.key)
+    known = [one for one in by_name if value(one) is not None]
+    return sorted(known, key=value, reverse=descending) + [one for one in by_name if value(one) is None]
+
+
+def _head(name: str, column: str, descending: bool, address: Callable[..., str]) -> Head:
+    """A heading's link turns the order round; a column not sorted by begins with the largest, names with A."""
+    words, is_text = COLUMNS[name][0], name == "symbol"
+    if name == column:
+        return Head(
+            words,
+            address(sort=name if descending else f"-{name}"),
+            "descending" if descending else "ascending",
+            is_text,
+        )
+    return Head(words, address(sort=name if is_text else f"-{name}"), "", is_text)
+
+
+def _totals(everything: list[Holding], found: list[Holding]) -> Totals:
+    held = [one.valued for one in found if one.is_open]
+    both = [one for one in held if one.gain_base is not None]
+    return Totals(
+        value=sum((one.value_base for one in held if one.value_base is not None), ZERO),
+        cost=sum((one.cost_base or ZERO for one in both), ZERO),
+        gain=sum((one.gain_base or ZERO for one in both), ZERO),
+        income=sum((one.income for one in found), ZERO),
+        unvalued=sum(one.value_base is None for one in held),
+        whole=sum((one.valued.value_base or ZERO for one in everything if one.is_open), ZERO),
+    )
+
+
+def _page_number(count: int) -> int:
+    """From 0, within what there is."""
+    asked = request.args.get("page", "")
+    last = max(count - 1, 0) // PAGE_SIZE
+    return min(max(int(asked) - 1, 0), last) if asked.isdecimal() and len(asked) < 7 else 0

@@ -1,0 +1,339 @@
+"""The stored figures are what folding everything anew would find, whatever changed the ledger, in any order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import event, select, update
+
+from stonks.core.records import CashKind, CorporateAction, FxRate, Position, Record, Side, StatementSummary, Transfer
+from stonks.db import db, transaction
+from stonks.ledger import figures, folding, importing, manual, marks, portfolios, refolding, review, snapshot
+from stonks.ledger.manual import ManualEntry
+from stonks.ledger.snapshot_tables import Snapshot, SnapshotHolding, SnapshotLot, SnapshotMonth
+from stonks.ledger.tables import Entry, Portfolio
+from stonks.portfolio import holdings
+from tests.conftest import Clock
+from tests.readings import ReadingOf, dividend, position, trade
+
+DAY = date(2025, 11, 3)
+# Two listings of one ISIN, a symbol that is called without its ISIN at times, one that changed its ISIN, a bond
+# whose symbol is its ISIN, a future.
+NAMES = [
+    ("AAPL", "US0378331005"), ("AAPL", None), (None, "US0378331005"), ("APC", "US0378331005"), ("META", "US30303M1027"),
+    ("FB", "US30303M1027"), ("META", "US0000000001"), ("US912810TM09", None), ("BOND", "US912810TM09"), ("6EZ5", None),
+]  # fmt: skip
+days = st.integers(0, 45).map(lambda number: DAY + timedelta(days=number))
+names = st.sampled_from(NAMES)
+small = st.integers(1, 9).map(str)
+number = st.integers(1, 40).map(str)
+
+
+class ReadingWithRates(ReadingOf):
+    def __init__(self, rows: list[Record], rates: list[FxRate]) -> None:
+        super().__init__(rows)
+        self._rates = rates
+
+    @property
+    def summary(self) -> StatementSummary:
+        return super().summary._replace(rates=tuple(self._rates))
+
+
+@st.composite
+def trades(draw: st.DrawFn) -> Record:
+    symbol, isin = draw(names)
+    one = trade(
+        draw(number),
+        side=draw(st.sampled_from(Side)),
+        quantity=draw(small),
+        price=draw(small),
+        on=draw(days),
+        commission=draw(st.sampled_from([None, "-1", "-0.35"])),
+        symbol=symbol or "",
+        asset_class="FUT" if symbol == "6EZ5" else None,
+    )
+    return one._replace(
+        symbol=symbol,
+        isin=isin,
+        cancels=draw(st.sampled_from([False, False, False, True])),
+        currency=draw(st.sampled_from(["USD", "USD", "EUR"])),
+        commission_currency=draw(st.sampled_from([None, "CHF"])),
+    )
+
+
+@st.composite
+def payments(draw: st.DrawFn) -> Record:
+    symbol, isin = draw(st.sampled_from([*NAMES, (None, None)]))
+    kind = draw(st.sampled_from(CashKind))
+    paid = dividend(draw(number), draw(small), on=draw(days))
+    return paid._replace(symbol=symbol, isin=isin, kind=kind, currency=draw(st.sampled_from(["USD", "EUR", "RUS"])))
+
+
+@st.composite
+def actions(draw: st.DrawFn) -> Record:
+    symbol, isin = draw(names)
+    on, which = draw(days), draw(number)
+    return CorporateAction(
+        action_date=on, kind=draw(st.sampled_from(["FS", "RS", "TC", "SO", "IC"])),
+        quantity=Decimal(draw(st.integers(-9, 9).filter(bool))), currency="USD", symbol=symbol, isin=isin,
+        amount=None, value=None, asset_class=None, multiplier=None, account=None, external_id=which,
+        action_id=draw(st.sampled_from([None, "77"])), description="Merger (of some)", line=3,
+        fingerprint=f"action {which}".ljust(20)[:20].encode(),
+    )  # fmt: skip
+
+
+@st.composite
+def transfers(draw: st.DrawFn) -> Record:
+    symbol, isin = draw(names)
+    which = draw(number)
+    return Transfer(
+        transfer_date=draw(days), direction=draw(st.sampled_from(["IN", "OUT"])), quantity=Decimal(draw(small)),
+        currency="USD", symbol=symbol, isin=isin, kind=None, value=None, cash=None, asset_class=None, multiplier=None,
+        account=None, external_id=which, description=None, line=4,
+        fingerprint=f"transfer {which}".ljust(20)[:20].encode(),
+    )  # fmt: skip
+
+
+@st.composite
+def positions(draw: st.DrawFn) -> list[Position]:
+    """All of a day's, as a statement tells them."""
+    on, account = draw(days), draw(st.sampled_from([None, "U1"]))
+    told = draw(st.lists(st.tuples(names, st.integers(-6, 9)), max_size=4, unique_by=lambda one: one[0]))
+    return [
+        position(str(quantity), on)._replace(symbol=symbol, isin=isin, account=account, asset_class=None)
+        for (symbol, isin), quantity in told
+    ]
+
+
+rates = st.builds(FxRate, days, st.just("EUR"), st.just("USD"), st.sampled_from([Decimal("1.1"), Decimal("1.2")]))
+imports = st.tuples(
+    st.just("import"),
+    st.lists(st.one_of(trades(), trades(), payments(), actions(), transfers()), max_size=8),
+    st.one_of(st.just([]), positions()),
+    st.lists(rates, max_size=2),
+)
+manuals = st.builds(
+    lambda name, kind, on, quantity, price: ManualEntry(
+        kind, on, "USD", name[0] or "X", name[1], Decimal(quantity), Decimal(price), Decimal(price)
+    ),
+    names, st.sampled_from(["BUY", "SELL", "TRANSFER_IN", "DIVIDEND"]), days, small, small,
+)  # fmt: skip
+changes = st.lists(
+    st.one_of(
+        imports,
+        imports,
+        st.tuples(st.just("add"), manuals),
+        st.tuples(st.just("edit"), manuals, st.integers(0, 99)),
+        st.tuples(st.sampled_from(["remove", "discard", "restore"]), st.integers(0, 99)),
+        st.tuples(st.just("base"), st.sampled_from(["EUR", "USD"])),
+    ),
+    max_size=8,
+)
+
+
+def change(portfolio_id: int, what: tuple[Any, ...], clock: Clock) -> None:
+    name, *more = what
+    if name == "import":
+        rows, told, rates_told = more
+        reading = ReadingWithRates([*rows, *told], rates_told)
+        importing.import_reading(portfolio_id, reading, origin="sync", now=clock())
+    elif name == "add":
+        manual.add(portfolio_id, more[0], clock())
+    elif name == "base":
+        portfolio = db.session.get(Portfolio, portfolio_id)
+        assert portfolio is not None
+        portfolios.rename(portfolio, portfolio.name, more[0])
+    else:
+        ids = list(db.session.scalars(select(Entry.id).where(Entry.portfolio_id == portfolio_id).order_by(Entry.id)))
+        if not ids:
+            return
+        entry_id = ids[more[-1] % len(ids)]
+        if name == "edit":
+            kind = db.session.scalar(select(Entry.kind).where(Entry.id == entry_id))
+            if kind in ("TRADE", "CASH", "TRANSFER"):
+                manual.edit(portfolio_id, entry_id, more[0], clock())
+        elif name == "remove":
+            manual.remove(portfolio_id, entry_id, clock())
+        elif name == "discard":
+            review.discard(portfolio_id, entry_id, clock())
+        else:
+            review.restore(portfolio_id, entry_id)
+
+
+def stored(portfolio_id: int) -> dict[str, Any]:
+    """Every figure there is, but how often it was made."""
+    assert snapshot.refresh(portfolio_id)
+    found: dict[str, Any] = {}
+    for table, by in (
+        (SnapshotHolding, ("key",)), (SnapshotLot, ("key", "place")), (SnapshotMonth, ("month", "currency")),
+        (Snapshot, ("portfolio_id",)),
+    ):  # fmt: skip
+        columns = [c for c in table.__table__.columns if c.name not in ("version", "foldings")]
+        rows = db.session.execute(select(*columns).where(table.portfolio_id == portfolio_id))
+        found[table.__tablename__] = {tuple(getattr(row, name) for name in by): row._asdict() for row in rows}
+    db.session.rollback()
+    return found
+
+
+def made_anew(portfolio_id: int) -> dict[str, Any]:
+    with transaction():
+        marks.everything(portfolio_id)
+    return stored(portfolio_id)
+
+
+def assert_whole_fold_agrees(portfolio_id: int, found: dict[str, Any]) -> None:
+    """The same lots as when all instruments are folded at once."""
+    everything = folding.folding(portfolio_id)
+    held = holdings.fold(everything.movements, reported_short=everything.reported_short)
+    rows = {key: row for (key,), row in found["snapshot_holdings"].items()}
+    assert rows.keys() == everything.instruments.keys()
+    for key, one in everything.instruments.items():
+        row, book = rows[key], held.books.get(key) or holdings.Book(key)
+        assert (row["quantity"], row["cost"], row["missing"]) == (book.quantity, book.cost, book.missing)
+        assert (row["symbol"], row["isin"], row["asset_class"]) == (one.symbol, one.isin, one.asset_class)
+        price = everything.prices.get(key)
+        assert price is None or price.price in (row["traded"], row["mark"])
+        lots = [row for (of, _), row in sorted(found["snapshot_lots"].items()) if of == key]
+        assert [(lot["opened"], lot["quantity"], lot["cost"]) for lot in lots] == [
+            (lot.opened, lot.quantity, lot.cost) for lot in [*book.closed, *book.lots]
+        ]
+    cash: dict[str, Decimal] = {}
+    for row in found["snapshot_months"].values():
+        cash[row["currency"]] = cash.get(row["currency"], Decimal(0)) + row["moved"]
+    assert {k: v for k, v in cash.items() if v} == {k: v for k, v in everything.cash.items() if v}
+
+
+@given(made=changes)
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+def test_whatever_changed_the_figures_are_those_of_a_fold_of_everything(
+    new_portfolio: Callable[[], int], clock: Clock, made: list[tuple[Any, ...]]
+) -> None:
+    portfolio_id = new_portfolio()
+    for what in made:
+        change(portfolio_id, what, clock)
+    found = stored(portfolio_id)
+    assert found == made_anew(portfolio_id)
+    assert_whole_fold_agrees(portfolio_id, found)
+
+
+def statements(run: Callable[[], Any]) -> list[str]:
+    """The SQL that it sends."""
+    sent: list[str] = []
+
+    def note(*call: Any) -> None:
+        sent.append(call[2])
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    run()
+    event.remove(db.engine, "before_cursor_execute", note)
+    return sent
+
+
+def test_what_is_up_to_date_is_not_written_again(portfolio_id: int, clock: Clock) -> None:
+    importing.import_reading(portfolio_id, ReadingOf([trade("1"), position("10")]), origin="sync", now=clock())
+    sent = statements(lambda: snapshot.refresh(portfolio_id))
+    assert sent
+    assert not [sql for sql in sent if sql.startswith(("INSERT", "UPDATE", "DELETE", "BEGIN IMMEDIATE"))]
+
+
+def test_a_visit_reads_no_transactions(portfolio_id: int, clock: Clock) -> None:
+    importing.import_reading(portfolio_id, ReadingOf([trade("1"), dividend("2")]), origin="sync", now=clock())
+    portfolio = db.session.get(Portfolio, portfolio_id)
+    assert portfolio is not None
+    sent = statements(lambda: figures.standing(portfolio, clock().date()))
+    assert not [sql for sql in sent if "FROM entries" in sql]
+
+
+def test_only_what_an_import_touched_is_folded(
+    portfolio_id: int, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = [trade(str(number), symbol=f"S{number}")._replace(isin=None) for number in range(5)]
+    importing.import_reading(portfolio_id, ReadingOf(others), origin="sync", now=clock())
+    folded: list[set[tuple[str, str]]] = []
+    fold = refolding.family
+    monkeypatch.setattr(refolding, "family", lambda names, by: folded.append(names) or fold(names, by))
+    late = trade("9", symbol="S3", on=date(2024, 1, 2))._replace(isin=None)
+    importing.import_reading(portfolio_id, ReadingOf([late]), origin="sync", now=clock())
+    assert folded == [{("S3", "")}]
+
+
+def test_a_change_while_figures_are_reckoned_is_not_lost(
+    portfolio_id: int, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    importing.import_reading(portfolio_id, ReadingOf([trade("1", quantity="10")]), origin="sync", now=clock())
+    fold, meanwhile = refolding.family, [trade("3", quantity="5")]
+
+    def interrupted(names: Any, by: Any) -> Any:
+        found = fold(names, by)
+        if meanwhile:
+            prepared = importing.prepare(portfolio_id, ReadingOf([meanwhile.pop()]))
+            prepared.write(origin="sync", now=clock())
+        return found
+
+    monkeypatch.setattr(refolding, "family", interrupted)
+    importing.import_reading(portfolio_id, ReadingOf([trade("2", quantity="7")]), origin="sync", now=clock())
+    assert db.session.scalar(select(SnapshotHolding.quantity)) == 22
+
+
+def test_what_one_left_undone_the_next_goes_on_with(
+    portfolio_id: int, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [trade(str(number), symbol=f"S{number}")._replace(isin=None) for number in range(4)]
+    importing.prepare(portfolio_id, ReadingOf(rows)).write(origin="sync", now=clock())
+    monkeypatch.setattr(snapshot, "ENTRIES_AT_ONCE", 1)
+    visits = 0
+    while not snapshot.refresh(portfolio_id, seconds=-1):
+        visits += 1
+        with pytest.MonkeyPatch.context() as patch:  # one part, then the process dies
+            patch.setattr(snapshot, "_step", one_step_of(snapshot._step))
+            with suppress(Died):
+                snapshot.refresh(portfolio_id)
+        db.session.rollback()
+    assert visits > 4
+    assert len(db.session.scalars(select(SnapshotHolding)).all()) == 4
+
+
+class Died(Exception):
+    """The process, in a test."""
+
+
+def one_step_of(step: Callable[..., bool]) -> Callable[..., bool]:
+    left = [True]
+
+    def once(*given: Any) -> bool:
+        if not left:
+            raise Died
+        left.clear()
+        return step(*given)
+
+    return once
+
+
+def test_another_arithmetic_makes_all_figures_anew(
+    portfolio_id: int, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    importing.import_reading(portfolio_id, ReadingOf([trade("1", quantity="10")]), origin="sync", now=clock())
+    with transaction():
+        db.session.execute(update(SnapshotHolding).values(quantity=Decimal(99)))
+    assert snapshot.refresh(portfolio_id)
+    assert db.session.scalar(select(SnapshotHolding.quantity)) == 99
+    monkeypatch.setattr(snapshot, "ARITHMETIC", 999)
+    assert snapshot.refresh(portfolio_id)
+    assert db.session.scalar(select(SnapshotHolding.quantity)) == 10
+
+
+def test_figures_are_not_kept_beyond_a_change(portfolio_id: int, clock: Clock) -> None:
+    portfolio = db.session.get(Portfolio, portfolio_id)
+    assert portfolio is not None
+    for number in (1, 2):
+        row = trade(str(number), quantity="10", price="100", commission=None)
+        importing.import_reading(portfolio_id, ReadingOf([row]), origin="sync", now=clock())
+        (one,) = figures.holdings(portfolio, clock().date())
+        assert one.valued.quantity == 10 * number
