@@ -44,7 +44,9 @@ def keep(
                 sealed=services().vault.seal(zlib.compress(received, 6), _owner(portfolio_id)),
             )
             db.session.add(statement)
-        statement.kept_at = now
+        # An equal file, or an equal window of days, makes no synced statement one of today for other portfolios.
+        if credentials_name or statement.credentials_name is None:
+            statement.kept_at = now
         statement.credentials_name = credentials_name or statement.credentials_name
         db.session.flush()
         return statement.id

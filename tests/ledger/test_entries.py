@@ -147,3 +147,18 @@ def test_a_kept_statement_is_sealed_and_opens_to_the_same_bytes(portfolio_id: in
     assert archive.take_tested(portfolio_id, "other", clock()) is None
     archive.mark_imported(kept, clock())
     assert archive.take_tested(portfolio_id, "same", clock()) is None
+
+
+def test_an_equal_file_makes_no_synced_statement_one_of_today_for_other_portfolios(
+    portfolio_id: int, clock: Clock
+) -> None:
+    owner = portfolios.list_for(1)[0].user_id
+    sibling = portfolios.create(owner, "Sibling", "EUR", clock()).id
+    kept = archive.keep(portfolio_id, BytesIO(b"AAPL,10"), origin="sync", now=clock(), credentials_name="same")
+    archive.mark_imported(kept, clock())
+    yesterday = clock()
+    clock.advance(days=1)
+    assert archive.keep(portfolio_id, BytesIO(b"AAPL,10"), origin="upload", now=clock()) == kept
+    assert archive.of_sibling(sibling, "same", yesterday) is None
+    archive.keep(portfolio_id, BytesIO(b"AAPL,10"), origin="sync", now=clock(), credentials_name="same")
+    assert archive.of_sibling(sibling, "same", yesterday) == kept
