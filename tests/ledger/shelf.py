@@ -1,11 +1,14 @@
-"""A broker at the port whose statements are what a test puts on its shelf."""
+"""Brokers at the port: one whose statements are what a test puts on its shelf, one whose reader learns."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import BinaryIO
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from io import BytesIO
+from typing import Any, BinaryIO
 
-from stonks.core.records import Record, RowProblem
+from stonks.brokers.ibkr.statement import read_statement
+from stonks.core.records import Reading, Record, RowProblem
 from tests.readings import ReadingOf
 
 
@@ -23,3 +26,22 @@ class Shelf:
         self.reads += 1
         text = source.read()
         return ReadingOf(self.rows[text.removesuffix(b"!")], breaks=text.endswith(b"!"))
+
+
+class Learning:
+    """The real reader; while it is `younger`, it takes amount and type of cash for one another and parks each such row."""
+
+    code = "ibkr"
+    reader_version = 2
+
+    @contextmanager
+    def younger(self) -> Iterator[None]:
+        self.reader_version = 1
+        yield
+        self.reader_version = 2
+
+    def read(self, source: BinaryIO, **how: Any) -> Reading:
+        body = source.read()
+        if self.reader_version == 1:
+            body = body.replace(b'"Amount","Type"', b'"Type","Amount"')
+        return read_statement(BytesIO(body), **how)

@@ -11,7 +11,6 @@ import pytest
 from flask import Flask
 from sqlalchemy import event, func, select
 
-from stonks.brokers.ibkr.rows import RowReader
 from stonks.config import new_token_key
 from stonks.crypto import Vault
 from stonks.db import db, transaction
@@ -21,7 +20,7 @@ from stonks.ledger.replaying import Difference
 from stonks.ledger.tables import Amendment, Entry, ImportBatch, ParkedRow, StatementReading
 from stonks.services import services
 from tests.conftest import Clock
-from tests.ledger.shelf import Shelf
+from tests.ledger.shelf import Learning, Shelf
 from tests.readings import dividend, position, problem, trade
 from tests.statements import buy, statement
 from tests.statements import dividend as dividend_row
@@ -188,16 +187,13 @@ def test_a_tested_statement_that_was_never_imported_is_left_alone(portfolio_id: 
 
 
 def test_parked_rows_that_an_update_reads_are_cleared_and_each_is_told_once(
-    portfolio_id: int, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ledger_app: Flask, portfolio_id: int, clock: Clock
 ) -> None:
-    def cannot(*_: object) -> None:
-        raise ValueError("This type of cash transaction is not known.")
-
-    ibkr = services().brokers["ibkr"]
-    with monkeypatch.context() as older:
-        older.setattr(RowReader, "cash", cannot)
+    reader = Learning()
+    ledger_app.extensions["stonks"] = replace(services(), brokers={"ibkr": reader})  # type: ignore[dict-item]
+    with reader.younger():
         for rows in ([dividend_row(3)], [dividend_row(3), dividend_row(4)]):
-            bring(portfolio_id, statement([buy(1)], rows), clock, ReadAs(ibkr))
+            bring(portfolio_id, statement([buy(1)], rows), clock, ReadAs(reader))  # type: ignore[arg-type]
         assert [one.still_unread for one in replay(portfolio_id, clock)] == [0, 2]
     told = replay(portfolio_id, clock)
     assert figures(told) == [(0, 0, 0, 1, 0), (2, 0, 0, 1, 0)]
