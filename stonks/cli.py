@@ -116,7 +116,7 @@ def replay_statements(portfolio_id: int | None, apply: bool) -> None:
 
 _COLUMNS = (
     ("imported (UTC)", 16), ("from", 6), ("period", 24), ("new", 6), ("amended", 7), ("filled in", 9),
-    ("positions", 9), ("read now", 8), ("unread", 6), ("still", 5),
+    ("reported", 8), ("read now", 8), ("unread", 6), ("still", 5),
 )  # fmt: skip
 
 
@@ -130,7 +130,7 @@ def _cells(difference: Difference) -> list[str]:
     if difference.refusal:
         return [*start, difference.refusal]
     figures = (
-        difference.new, difference.amended, difference.filled_in, difference.positions, difference.read_now,
+        difference.new, difference.amended, difference.filled_in, difference.reported, difference.read_now,
         difference.unread, difference.still_unread,
     )  # fmt: skip
     period = f"{difference.period.first} to {difference.period.last}" if difference.period else "no dates"

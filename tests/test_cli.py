@@ -91,7 +91,7 @@ def test_kept_statements_are_read_again_and_the_difference_is_shown_before_it_is
     header, line = shown.output.splitlines()[1:3]
     figures = dict(zip(re.split(r"  +", header.strip())[3:], line.split()[-7:], strict=True))
     assert figures == {
-        "new": "1", "amended": "-", "filled in": "-", "positions": "-", "read now": "-", "unread": "-", "still": "-"
+        "new": "1", "amended": "-", "filled in": "-", "reported": "-", "read now": "-", "unread": "-", "still": "-"
     }  # fmt: skip
     assert "2025-11-03 to 2025-11-13" in line
     assert shown.output.endswith("1 changes. Nothing was written; --apply lets them in.\n")

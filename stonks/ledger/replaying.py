@@ -33,7 +33,7 @@ class Difference:
     new: int = 0
     amended: int = 0
     filled_in: int = 0  # entries that get facts which were not told before
-    positions: int = 0  # days whose positions are told otherwise
+    reported: int = 0  # days whose positions or cash are told otherwise
     read_now: int = 0  # rows parked so far
     unread: int = 0  # rows that can't be read and were not parked yet
     still_unread: int = 0
@@ -41,7 +41,7 @@ class Difference:
 
     @property
     def changes(self) -> int:
-        return self.new + self.amended + self.filled_in + self.positions + self.read_now + self.unread
+        return self.new + self.amended + self.filled_in + self.reported + self.read_now + self.unread
 
 
 @dataclass(slots=True)
@@ -50,10 +50,12 @@ class _Words:
 
     rows: dict[bytes, int] = field(default_factory=dict)  # fingerprint, or digest of a row that can't be read
     days: dict[tuple[date, str | None], int] = field(default_factory=dict)  # of positions, by account
+    cash: dict[tuple[date, str | None], int] = field(default_factory=dict)  # days of balances, by account
 
     def __ior__(self, later: _Words) -> _Words:
         self.rows |= later.rows
         self.days |= later.days
+        self.cash |= later.cash
         return self
 
     def see(self, row: Record | RowProblem, place: int) -> None:
@@ -84,7 +86,9 @@ class _LastWords:
 
     @property
     def summary(self) -> StatementSummary:
-        return self._reading.summary
+        told = self._reading.summary
+        last = (line for line in told.balances if self._words.cash[line.as_of, line.account] == self._place)
+        return told._replace(balances=tuple(last))
 
     def watch(self, parked: Collection[bytes]) -> None:
         if isinstance(self._reading, KnowsParked):
@@ -145,8 +149,10 @@ def _seen(reading: StatementReading, place: int) -> _Words:
     words = _Words()
     body, read_as = _read(reading)
     with closing(body):
-        for row in read_as.read(body):
+        told = read_as.read(body)
+        for row in told:
             words.see(row, place)
+        words.cash = {(line.as_of, line.account): place for line in told.summary.balances}
     db.session.rollback()  # no snapshot of the database is held while the next one is read
     return words
 
@@ -168,7 +174,7 @@ def _difference(
         new,
         amended,
         len(prepared.changes) - amended,
-        len(prepared.facts.days),
+        len(prepared.facts.days.keys() | prepared.facts.balances.keys()),
         len(prepared.read_now),
         len(prepared.problems),
         rows.unread - len(prepared.problems),

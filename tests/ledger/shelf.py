@@ -8,7 +8,7 @@ from io import BytesIO
 from typing import Any, BinaryIO
 
 from stonks.brokers.ibkr.statement import read_statement
-from stonks.core.records import Reading, Record, RowProblem
+from stonks.core.records import CashBalance, Reading, Record, RowProblem
 from tests.readings import ReadingOf
 
 
@@ -20,12 +20,14 @@ class Shelf:
 
     def __init__(self, rows: Mapping[bytes, Sequence[Record | RowProblem]]) -> None:
         self.rows = {text: list(told) for text, told in rows.items()}
+        self.balances: dict[bytes, tuple[CashBalance, ...]] = {}
         self.reads = 0
 
     def read(self, source: BinaryIO, **_: object) -> ReadingOf:
         self.reads += 1
         text = source.read()
-        return ReadingOf(self.rows[text.removesuffix(b"!")], breaks=text.endswith(b"!"))
+        name = text.removesuffix(b"!")
+        return ReadingOf(self.rows[name], breaks=text.endswith(b"!"), balances=self.balances.get(name, ()))
 
 
 class Learning:

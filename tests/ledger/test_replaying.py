@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from io import BytesIO
 
 import pytest
@@ -12,12 +13,13 @@ from flask import Flask
 from sqlalchemy import event, func, select
 
 from stonks.config import new_token_key
+from stonks.core.records import CashBalance
 from stonks.crypto import Vault
 from stonks.db import db, transaction
 from stonks.ledger import archive, exporting, repeats, replaying, review
 from stonks.ledger.repeats import ReadAs
 from stonks.ledger.replaying import Difference
-from stonks.ledger.tables import Amendment, Entry, ImportBatch, ParkedRow, StatementReading
+from stonks.ledger.tables import Amendment, Entry, ImportBatch, ParkedRow, ReportedBalance, StatementReading
 from stonks.services import services
 from tests.conftest import Clock
 from tests.ledger.shelf import Learning, Shelf
@@ -108,7 +110,7 @@ def test_facts_read_otherwise_amend_or_fill_in_by_the_last_word(week: int, shelf
     shelf.rows[b"wednesday"] = [trade("2", commission="-0.9", asset_class="STK"), dividend("3"), problem()]
     told = replay(week, clock)
     assert figures(told) == [(0, 0, 0, 0, 0), (0, 1, 0, 0, 0), (0, 0, 1, 0, 0)]
-    assert [one.positions for one in told] == [0, 1, 0]
+    assert [one.reported for one in told] == [0, 1, 0]
     assert replay(week, clock, apply=True) == told
     trades = db.session.execute(
         select(Entry.external_id, Entry.commission, Entry.asset_class).where(Entry.kind == "TRADE").order_by(Entry.id)
@@ -116,6 +118,23 @@ def test_facts_read_otherwise_amend_or_fill_in_by_the_last_word(week: int, shelf
     assert [(name, str(commission), asset) for name, commission, asset in trades] == [
         ("1", "-0.5", None), ("2", "-0.9", "STK")
     ]  # fmt: skip
+
+
+def test_of_a_day_s_cash_the_last_statement_has_the_last_word_too(
+    portfolio_id: int, shelf: Shelf, clock: Clock
+) -> None:
+    def cash(amount: int) -> tuple[CashBalance, ...]:
+        return (CashBalance(date(2025, 11, 3), "USD", Decimal(amount), None),)
+
+    shelf.balances = {b"monday": cash(5), b"tuesday": cash(6)}
+    for text in DAYS:
+        bring(portfolio_id, text, clock, ReadAs(shelf))  # type: ignore[arg-type]
+    assert [one.changes for one in replay(portfolio_id, clock)] == [0, 0, 0]
+    shelf.balances = {b"monday": cash(7), b"tuesday": cash(8)}
+    told = replay(portfolio_id, clock)
+    assert [one.reported for one in told] == [0, 1, 0]
+    assert replay(portfolio_id, clock, apply=True) == told
+    assert db.session.scalars(select(ReportedBalance.ending_cash)).all() == [8]
 
 
 def test_a_row_that_became_unreadable_is_told(week: int, shelf: Shelf, clock: Clock) -> None:
