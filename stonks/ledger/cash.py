@@ -27,7 +27,7 @@ class Reports(NamedTuple):
 
     as_of: date
     balances: Balances
-    earlier: tuple[date, Balances] | None  # the first report there is, where it was of the same accounts
+    earlier: tuple[date, Balances] | None  # the first day told of, where it is the same for all accounts
 
 
 def effects(row: Any) -> Iterator[tuple[str, Decimal]]:

@@ -26,7 +26,7 @@ class Known:
     """What else the data tells."""
 
     begins: date | None  # the first imported transaction
-    first: tuple[date, Mapping[str, Decimal]] | None = None  # the first report's day, and reported less computed then
+    first: tuple[date, Mapping[str, Decimal]] | None = None  # the first day told of, and reported less computed then
     parked: Mapping[str, int] = field(default_factory=dict)  # rows not read, by the currency that they name
     settled_daily: frozenset[str] = frozenset()  # currencies in which futures or CFDs were traded
 
@@ -47,13 +47,13 @@ def explain_cash(difference: Difference, known: Known) -> str:
     if known.first and known.first[1].get(currency) == difference.amount:
         return (
             f"It was there before the transactions begin: everything since {known.first[0].isoformat()}, "
-            "the day of the first cash report, agrees."
+            "the first day that a cash report tells of, agrees."
         )
     if currency in known.settled_daily:
         return "Futures and CFDs gain and lose in cash every day, and statements tell no transactions for that."
     if known.first:
         return (
-            f"The difference changed since {known.first[0].isoformat()}, the day of the first cash report: "
+            f"The difference changed since {known.first[0].isoformat()}, the first day that a cash report tells of: "
             "a transaction since then is not here."
         )
     if known.begins is not None:

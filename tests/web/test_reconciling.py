@@ -245,14 +245,14 @@ def test_a_currency_that_the_report_does_not_name_is_no_difference(see: See, let
     assert "The cash report does not name it." in see()
 
 
-def test_the_real_year_names_the_cash_it_began_with(
+def test_a_real_year_without_its_deposits_says_that_cash_is_missing_since_its_start(
     signed_in: FlaskClient, mine: Portfolio, see: See, clock: Clock
 ) -> None:
-    """The statement tells that 45.79 USD were there on its first day."""
+    """It began with 4.22 CHF, and most of what was exchanged and spent came by no row of it."""
     if not (SAMPLES / "vtandchill_2025.xml").exists():
         not_shipped("the sample vtandchill_2025.xml")
     with (SAMPLES / "vtandchill_2025.xml").open("rb") as body:
         import_reading(mine.id, read_statement(body), origin="upload", now=clock.now)
     text = see()
     assert "cash report of 1 Jan 2026" in text
-    assert "The transactions begin on" in text
+    assert text.count("The difference changed since 2024-12-31") == 2

@@ -5,7 +5,7 @@ Knows what IBKR's columns mean; no file format and no other row, save for what `
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -238,7 +238,8 @@ class RowReader:
         day = self._dates.day(text_of(cells, "datetime") or text_of(cells, "date") or text_of(cells, "reportdate"))
         return FxRate(day, cells["fromcurrency"], cells["tocurrency"], number_of(cells, "rate", "Rate"))
 
-    def balance(self, row: Row) -> CashBalance:
+    def balances(self, row: Row) -> list[CashBalance]:
+        """At the end of the report's last day and, where told, of the day before its first."""
         cells = row.cells
         if row.level == "BASECURRENCY":
             raise ValueError("The line sums up all currencies.")
@@ -246,7 +247,13 @@ class RowReader:
         day = self._dates.day(told) if told else self._last_day
         if day is None:
             raise ValueError("The balance has no date.")
-        return CashBalance(day, currency_of(cells), number_of(cells, "endingcash", "Ending Cash"), account_of(cells))
+        currency, account = currency_of(cells), account_of(cells)
+        found = [CashBalance(day, currency, number_of(cells, "endingcash", "Ending Cash"), account)]
+        begun, starting = text_of(cells, "fromdate"), number_or_none(cells, "startingcash", "Starting Cash")
+        if begun and starting is not None:
+            before = self._dates.day(begun) - timedelta(days=1)
+            found.insert(0, CashBalance(before, currency, starting, account))
+        return found
 
 
 def _conversion(

@@ -159,9 +159,8 @@ class FlexReading:
             if row.section == RATES:
                 self._rates.append(reader.rate(row))
             else:
-                balance = reader.balance(row)
-                if self._currency in (None, balance.currency):
-                    self._balances.append(balance)
+                told = reader.balances(row)
+                self._balances += [one for one in told if self._currency in (None, one.currency)]
         except (ValueError, KeyError):
             return "ignored"
         return "aside"
