@@ -14,7 +14,7 @@ from datetime import time as clock_time
 from typing import NamedTuple
 
 from redis import RedisError
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, or_, select
 
 from stonks.db import db, insert_ignoring, transaction
 from stonks.ledger import folding, prices
@@ -32,6 +32,7 @@ JOB_SECONDS = 60  # no call is begun after that: syncs wait for the same workers
 LEASE = timedelta(minutes=10)  # then a worker that does not answer is taken for dead
 BACK = timedelta(days=10)  # how far a first look goes
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=15), timedelta(hours=12)
+_FARTHEST = timedelta(days=2)
 # New York closed at 21:00 or 22:00 UTC, and Tiingo takes corrections until 01:00.
 _DAILY = clock_time(5, 30)
 
@@ -84,7 +85,7 @@ def wake_due(now: datetime) -> int:
     if new:
         with transaction():
             db.session.execute(insert_ignoring(PriceFetch), new)
-    due = select(PriceFetch.portfolio_id).where(PriceFetch.due_at <= now).order_by(PriceFetch.due_at).limit(AT_ONCE)
+    due = select(PriceFetch.portfolio_id).where(_due(now)).order_by(PriceFetch.due_at).limit(AT_ONCE)
     found = db.session.scalars(due).all()
     db.session.rollback()
     return sum(services().queue.enqueue(TASK, one, job_id=f"prices-{one}") for one in found)
@@ -112,12 +113,17 @@ def fetch(portfolio_id: int, now: datetime) -> None:
 def _claim(portfolio_id: int, now: datetime) -> Round | None:
     """The round, due again when its lease ends; None when it is not due any more."""
     with transaction():
-        query = select(PriceFetch).where(PriceFetch.portfolio_id == portfolio_id, PriceFetch.due_at <= now)
+        query = select(PriceFetch).where(PriceFetch.portfolio_id == portfolio_id, _due(now))
         row = db.session.scalar(query.with_for_update())
         if row is None:
             return None
         row.due_at = now + LEASE
         return Round(portfolio_id, row.cursor, row.failures)
+
+
+def _due(now: datetime) -> ColumnElement[bool]:
+    """A time further off than any that is written here was written by a clock that went wrong."""
+    return or_(PriceFetch.due_at <= now, PriceFetch.due_at > now + _FARTHEST)
 
 
 def _wanted(portfolio_id: int, source: PriceSource, cursor: str | None, today: date) -> list[Wanted]:

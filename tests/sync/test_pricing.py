@@ -229,6 +229,16 @@ def test_two_workers_do_not_ask_twice_and_a_dead_ones_round_is_taken_up(
     assert source.tickers == ["AAPL"]
 
 
+def test_a_clock_that_went_wrong_and_back_does_not_stop_it(new: New, source: FakeSource, clock: Clock) -> None:
+    new(*many(1))
+    right = clock()
+    clock.advance(days=400)
+    work(clock)
+    clock.now = right
+    source.quotes = ()
+    assert [work(clock), work(clock)] == [1, 0]
+
+
 def test_a_mistake_of_ours_is_logged_and_the_round_stays_due(
     new: New, source: FakeSource, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
