@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from stonks.core.amounts import PER_HUNDRED_CLASSES
 from stonks.db import db
+from stonks.ledger import prices
 from stonks.ledger.entries import FOLD_ROWS
 from stonks.ledger.folding import Folding
 from stonks.ledger.tables import Entry, ReportedPosition
@@ -26,13 +27,14 @@ _COLUMNS = (
 
 
 def marks(portfolio_id: int, found: Folding) -> list[Mark]:
-    """The mark prices of all days that statements reported positions of, by the instruments' keys in `found`."""
+    """The prices of all days that statements reported positions of, and those from elsewhere, by the instruments' keys
+    in `found`. Of one day the one that counts comes last."""
     position = ReportedPosition
     query = select(
         position.as_of, position.symbol, position.isin, position.asset_class, position.currency, position.mark_price
     ).where(position.portfolio_id == portfolio_id, position.mark_price.is_not(None))
     by_symbol = {(one.symbol.upper(), one.currency): key for key, one in found.instruments.items()}
-    told = []
+    told = [Mark(key, price) for key, price in prices.every(portfolio_id)]
     for row in db.session.execute(query):
         key = instrument_key(row.isin, row.symbol, row.asset_class, row.currency)
         if key not in found.instruments:

@@ -43,6 +43,13 @@ def newest(portfolio_id: int) -> dict[str, Price]:
     return found
 
 
+def every(portfolio_id: int) -> list[tuple[str, Price]]:
+    """With the instrument's key; of one day the price that counts comes last."""
+    query = select(QuotedPrice).where(QuotedPrice.portfolio_id == portfolio_id)
+    found = [(row.key, Price(row.price, row.on, False, row.source)) for row in db.session.scalars(query)]
+    return sorted(found, key=lambda one: (one[1].on, one[1].rank))
+
+
 def save(portfolio_id: int, source: str, quotes: Quotes) -> Saved:
     """Adds and replaces; joins a surrounding transaction or makes its own."""
     if not quotes:

@@ -120,7 +120,8 @@ def basis_of(told: Told) -> Basis:
     if not deposits or not told.cash:
         return Basis.SECURITIES
     begun = min([*(one.on for one in told.cash), *(item.on for item in told.movements)])
-    transferred = any(item.kind in (Kind.TRANSFER_IN, Kind.TRANSFER_OUT) for item in told.movements)
+    unpaid = (Kind.OPENING, Kind.TRANSFER_IN, Kind.TRANSFER_OUT)
+    transferred = any(item.kind in unpaid for item in told.movements)
     whole = min(deposits) == begun and not transferred and not told.holdings.incomplete()
     return Basis.ACCOUNT if whole else Basis.SECURITIES
 

@@ -7,11 +7,11 @@ from decimal import Decimal
 
 from stonks.core.records import FxConversion, Record, Side
 from stonks.db import db, transaction
-from stonks.ledger import history
+from stonks.ledger import history, prices
 from stonks.ledger.folding import folding
 from stonks.ledger.importing import import_reading
 from stonks.ledger.tables import Entry
-from stonks.portfolio.valuation import Price
+from stonks.portfolio.valuation import UPLOADED, Price
 from stonks.portfolio.worth import CashDay, Mark
 from tests.conftest import Clock
 from tests.readings import ReadingOf, dividend, position, trade
@@ -42,6 +42,17 @@ def test_the_marks_of_all_days_are_found_by_isin_or_by_symbol_alone(portfolio_id
         Mark(key, Price(D(200), date(2025, 11, 19), True)),
         Mark(key, Price(D(201), date(2025, 11, 20), True)),
     ]
+
+
+def test_prices_from_elsewhere_are_marks_too_and_of_one_day_the_statements_counts(
+    portfolio_id: int, clock: Clock
+) -> None:
+    let(portfolio_id, clock, trade("1"), position("10", date(2025, 11, 19)))
+    key = "US0378331005/USD"
+    prices.save(portfolio_id, UPLOADED, {(key, on): D(190) for on in (date(2025, 11, 18), date(2025, 11, 19))})
+    prices.save(portfolio_id, "tiingo", {(key, date(2025, 11, 18)): D(180)})
+    told = sorted(history.marks(portfolio_id, folding(portfolio_id)), key=lambda mark: mark.price.on)
+    assert [mark.price.price for mark in told] == [D(180), D(190), D(190), D(200)]
 
 
 def test_a_day_moves_trades_with_their_costs_and_payments(portfolio_id: int, clock: Clock) -> None:

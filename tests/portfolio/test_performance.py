@@ -9,7 +9,7 @@ from typing import Any
 from stonks.core.records import CashKind
 from stonks.portfolio.holdings import fold
 from stonks.portfolio.income import Receipt
-from stonks.portfolio.movements import Movement
+from stonks.portfolio.movements import Kind, Movement
 from stonks.portfolio.performance import Basis, Performance, Told, performance
 from stonks.portfolio.valuation import Instrument, Price
 from stonks.portfolio.worth import CashDay, Mark
@@ -124,6 +124,14 @@ def test_with_deposits_from_the_first_day_on_the_account_is_measured_with_its_ca
     assert values(found)["2025-12-31"] == 409 + 600
     assert found.points[-1].invested == 900
     assert found.gain == 109
+
+
+def test_what_an_opening_entry_brought_was_not_paid_by_a_deposit() -> None:
+    opened = Movement(day("2025-01-02"), Kind.OPENING, KEY, D(5), D(-500))
+    deposit = paid("2025-01-01", "1000", CashKind.DEPOSIT)
+    found = look(opened, marks=(mark("2025-01-02", "100"),), receipts=(deposit,), money=cash(("2025-01-01", "1000")))
+    assert found.basis is Basis.SECURITIES
+    assert found.points[-1].invested == 500
 
 
 def test_a_future_counts_with_the_account_by_what_it_gained_and_is_left_out_of_securities() -> None:
