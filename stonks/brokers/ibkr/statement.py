@@ -47,7 +47,7 @@ from stonks.core.records import (
 
 # Raised with every change to this folder's reading by which the same file gives other records, problems or findings, and
 # with every further fact that the ledger takes from a record: a statement that was read by an older one is read again.
-READER_VERSION = 1
+READER_VERSION = 2
 
 _HEAD = 4096
 
