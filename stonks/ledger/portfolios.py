@@ -39,13 +39,14 @@ def list_for(user_id: int) -> list[Portfolio]:
     return list(db.session.scalars(select(Portfolio).where(Portfolio.user_id == user_id).order_by(Portfolio.name)))
 
 
-def change(portfolio: Portfolio, name: str, base_currency: str, lot_method: Method) -> None:
-    """Raises InvalidInput."""
+def rename(portfolio: Portfolio, name: str, base_currency: str, lot_method: Method | None = None) -> None:
+    """`lot_method` None leaves it as it is. Raises InvalidInput."""
     name, base_currency = _checked(name, base_currency)
     with transaction():
         portfolio.name = name
         portfolio.base_currency = base_currency
-        portfolio.lot_method = lot_method
+        if lot_method is not None:
+            portfolio.lot_method = lot_method
 
 
 def delete(portfolio: Portfolio) -> None:

@@ -89,7 +89,7 @@ def edit(portfolio_id: int) -> ResponseReturnValue:
     form = PortfolioForm(obj=page.portfolio)
     if form.validate_on_submit():
         with beside(form):
-            portfolios.change(page.portfolio, form.name.data or "", form.base_currency.data or "", form.method)
+            portfolios.rename(page.portfolio, form.name.data or "", form.base_currency.data or "", form.method)
             return redirect(url_for("connections.settings", portfolio_id=portfolio_id), 303)
     return _edit_page(page, form, DeleteForm(formdata=None)), 422 if form.is_submitted() else 200
 
