@@ -29,21 +29,29 @@ class Late(NamedTuple):
 
 def late(receipts: Iterable[Receipt]) -> list[Late]:
     """Of all receipts of a portfolio; the newest first."""
-    ordered = sorted(receipts, key=lambda one: one.on)
-    untaken = Counter((*_facts(one, one.amount), one.on.year) for one in ordered)
+    # Within a day what pays goes before what takes back, however the rows came.
+    ordered = sorted(receipts, key=lambda one: (one.on, _takes_back(one)))
+    untaken: Counter[tuple[object, ...]] = Counter()
     found = []
     for one in ordered:
         booked = one.reported_on or one.on
         if booked.year > one.on.year and booked - one.on > _BOOKED_WITHIN:
             found.append(Late(one, one.on.year, booked.year))
-        elif one.amount * _USUAL.get(one.kind, 0) < 0:
+        elif _takes_back(one):
             taken = _facts(one, -one.amount)
-            for year in range(one.on.year - 1, ordered[0].on.year - 1, -1):
-                if untaken[(*taken, year)] > 0:
-                    untaken[(*taken, year)] -= 1
+            years = range(one.on.year, ordered[0].on.year - 1, -1)
+            year = next((year for year in years if untaken[(*taken, year)] > 0), None)
+            if year is not None:
+                untaken[(*taken, year)] -= 1
+                if year < one.on.year:
                     found.append(Late(one, year, one.on.year))
-                    break
+        else:
+            untaken[(*_facts(one, one.amount), one.on.year)] += 1
     return sorted(found, key=lambda item: (item.receipt.reported_on or item.receipt.on, item.receipt.on), reverse=True)
+
+
+def _takes_back(one: Receipt) -> bool:
+    return one.amount * _USUAL.get(one.kind, 0) < 0
 
 
 def _facts(one: Receipt, amount: Decimal) -> tuple[CashKind, str | None, str, Decimal]:

@@ -35,7 +35,7 @@ def test_next_springs_correction_of_a_withheld_tax_belongs_to_the_year_of_its_da
         paid("2024-11-14", TAX, "15", "2025-02-21"),
         paid("2024-11-14", TAX, "-9.50", "2025-02-21"),
     )
-    assert found(*receipts) == [("15", 2024, 2025), ("-9.50", 2024, 2025)]
+    assert found(*receipts) == [("-9.50", 2024, 2025), ("15", 2024, 2025)]
 
 
 def test_new_years_eve_is_booked_in_january_without_being_a_correction() -> None:
@@ -50,6 +50,19 @@ def test_a_correction_within_the_year_is_none_of_these() -> None:
 def test_a_payment_taken_back_in_a_later_year_names_the_year_it_came_in() -> None:
     receipts = (paid("2024-12-12", DIVIDEND, "10"), paid("2025-01-20", DIVIDEND, "-10"))
     assert found(*receipts) == [("-10", 2024, 2025)]
+
+
+def test_what_takes_back_a_payment_of_its_own_year_concerns_no_earlier_one() -> None:
+    """Dividends are often the same every year; IBKR takes one back and pays it anew, in any order within a day."""
+    before = paid("2024-03-12", DIVIDEND, "10")
+    day_of = [paid("2025-03-12", DIVIDEND, amount) for amount in ("-10", "10", "10.01")]
+    assert found(before, *day_of) == []
+    assert found(before, *reversed(day_of)) == []
+
+
+def test_a_payment_still_to_come_is_not_what_was_taken_back() -> None:
+    receipts = (paid("2024-12-12", TAX, "-3"), paid("2025-01-20", TAX, "3"), paid("2025-03-12", TAX, "-3"))
+    assert found(*receipts) == [("3", 2024, 2025)]
 
 
 def test_each_payment_is_taken_back_once_and_only_by_its_equal() -> None:
