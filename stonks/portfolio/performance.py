@@ -20,7 +20,7 @@ from stonks.portfolio.income import GROSS, Receipt
 from stonks.portfolio.lots import ZERO
 from stonks.portfolio.movements import Kind, Movement, in_order
 from stonks.portfolio.returns import Flow, Return, Worth
-from stonks.portfolio.valuation import Instrument, Rates, converted
+from stonks.portfolio.valuation import OLD, Instrument, Rates, converted
 from stonks.portfolio.worth import CashDay, Mark, Values, values
 
 _ACROSS = frozenset({CashKind.DEPOSIT, CashKind.WITHDRAWAL})
@@ -84,9 +84,10 @@ class Performance:
 def performance(told: Told, rates: Rates, first: date | None, last: date) -> Performance:
     """From the start of `first` (None: of everything) to the end of `last`."""
     basis = basis_of(told)
-    left_out = _left_out(told, basis)
+    openings = _opening_worths(told)
+    left_out = _left_out(told, basis) | {key for (key, _), worth in openings.items() if worth is None}
     movements = [item for item in in_order(told.movements).movements if item.key not in left_out]
-    invested, without_rate = _converted(_invested(told, basis, movements), rates)
+    invested, without_rate = _converted(_invested(told, basis, movements, openings), rates)
     paid, also_without = _converted(_paid(told, basis, movements, left_out), rates)
     flows = sorted(invested + paid)
     begun = min([*(flow.on for flow in flows), *(item.on for item in movements)], default=last)
@@ -133,10 +134,34 @@ def _left_out(told: Told, basis: Basis) -> set[str]:
     return incomplete | {key for key, one in told.instruments.items() if one.unpaid and key in told.holdings.books}
 
 
-def _invested(told: Told, basis: Basis, movements: Iterable[Movement]) -> Iterator[Moved]:
+def _opening_worths(told: Told) -> dict[tuple[str, int], Decimal | None]:
+    """What each opening entry was worth on its day, by key and arrival: at the nearest price of the five days around
+    it, as its cost was paid long before. None where there is no such price."""
+    openings = [item for item in told.movements if item.kind is Kind.OPENING]
+    keys = {item.key for item in openings}
+    known = [(item.key, item.on, item.price) for item in told.movements if item.kind is Kind.TRADE and item.price]
+    known += [(mark.key, mark.price.on, mark.price.price) for mark in told.marks]
+    prices: dict[str, list[tuple[date, Decimal]]] = {key: [] for key in keys}
+    for key, on, price in known:
+        if key in keys:
+            prices[key].append((on, price))
+    found: dict[tuple[str, int], Decimal | None] = {}
+    for item in openings:
+        near = [(abs(on - item.on), price) for on, price in prices[item.key] if abs(on - item.on) <= OLD]
+        unit = told.instruments[item.key].unit
+        found[item.key, item.arrival] = item.quantity * min(near)[1] * unit if near else None
+    return found
+
+
+def _invested(
+    told: Told, basis: Basis, movements: Iterable[Movement], openings: Mapping[tuple[str, int], Decimal | None]
+) -> Iterator[Moved]:
     if basis is Basis.ACCOUNT:
         return (Moved(one.on, one.currency, one.amount) for one in told.receipts if one.kind in _ACROSS)
-    return (Moved(item.on, told.instruments[item.key].currency, -item.cash) for item in movements)
+    return (
+        Moved(item.on, told.instruments[item.key].currency, openings.get((item.key, item.arrival)) or -item.cash)
+        for item in movements
+    )
 
 
 def _paid(told: Told, basis: Basis, movements: Iterable[Movement], left_out: set[str]) -> Iterator[Moved]:

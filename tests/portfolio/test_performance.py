@@ -161,6 +161,32 @@ def test_an_incomplete_history_is_left_out_and_named() -> None:
     assert found.points[-1] == (date(2025, 1, 3), D(500), D(500))
 
 
+def opening(on: str, quantity: str, cost: str) -> Movement:
+    return Movement(day(on), Kind.OPENING, KEY, D(quantity), -D(cost), arrival=1)
+
+
+def test_what_an_opening_entry_brings_is_put_in_at_what_it_was_worth_that_day() -> None:
+    """It cost 1,000 long ago; the gain until the history begins is none of the range's."""
+    found = look(
+        opening("2025-01-01", "10", "1000"),
+        trade("2025-01-02", "1", "300", arrival=2),
+        receipts=(paid("2025-01-01", "5", CashKind.DEPOSIT),),
+        money=cash(("2025-01-01", "5"), ("2025-01-02", "-300")),
+        marks=(mark("2025-12-31", "330"),),
+    )
+    assert found.basis is Basis.SECURITIES
+    assert [point.invested for point in found.points] == [0, 3000, 3300, 3300]
+    assert found.gain == 330
+    assert found.money_weighted.rate is not None
+    assert round(found.money_weighted.rate, 3) == D("0.100")
+
+
+def test_an_opening_entry_without_a_price_near_its_day_is_left_out_and_named() -> None:
+    found = look(opening("2025-01-01", "10", "1000"), marks=(mark("2025-01-07", "300"),))
+    assert found.left_out == [KEY]
+    assert look(opening("2025-01-01", "10", "1000"), marks=(mark("2025-01-06", "300"),)).left_out == []
+
+
 def test_a_range_starts_from_what_was_there_the_evening_before() -> None:
     found = look(
         trade("2025-01-02", "10", "100"),
