@@ -151,8 +151,7 @@ def wait_for_a_call(broker: PracticeBroker) -> None:
 def quiet_down(round_: Round) -> None:
     """Everything runs from here on, no run begins by itself any more, and all that began ends."""
     round_.broker.looks = 0
-    with transaction():
-        db.session.execute(update(Connection).values(next_run_at=utc_now() + timedelta(days=1)))
+    begin_nothing_more()
     wait_until(lambda: all_tended(round_) and round_.person.look("/portfolios"))
     wait_for_all_runs(round_)
 
@@ -165,14 +164,21 @@ def all_tended(round_: Round) -> bool:
 
 def wait_for_all_runs(round_: Round) -> None:
     next_minute = time.monotonic()
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 90 + RUNS
 
     while count(SyncRun, SyncRun.finished_at.is_(None)):
         assert time.monotonic() < deadline, logs(services().settings.data)
         if time.monotonic() >= next_minute:
             let_a_minute_pass()
             next_minute = time.monotonic() + 2
-        time.sleep(0.05)
+        begin_nothing_more()
+        time.sleep(0.2)
+
+
+def begin_nothing_more() -> None:
+    """Each run that ends says when the next one begins: seconds later, in this test."""
+    with transaction():
+        db.session.execute(update(Connection).values(next_run_at=utc_now() + timedelta(days=1)))
 
 
 def let_a_minute_pass() -> None:
