@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from redis import Redis
 from rq import Queue
-from rq.exceptions import DuplicateJobError, NoSuchJobError
+from rq.exceptions import DuplicateJobError
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
@@ -59,13 +59,7 @@ class JobQueue:
         return self._queue.connection.lpos(self._queue.key, job_id) is not None
 
     def _forget(self, job_id: str) -> None:
+        """Not by RQ's own delete, which finds nothing to delete when a worker that was still busy with a deleted job
+        has left half of it behind. What RQ's registries say of it runs out by itself."""
         self._queue.intermediate_queue.remove(job_id)
-        job = self._find(job_id)
-        if job is not None:
-            job.delete()
-
-    def _find(self, job_id: str) -> Job | None:
-        try:
-            return Job.fetch(job_id, connection=self._queue.connection, serializer=JSONSerializer)
-        except NoSuchJobError:
-            return None
+        self._queue.connection.delete(Job.key_for(job_id))

@@ -55,3 +55,11 @@ def test_a_call_whose_worker_was_killed_is_made_again_at_once(queue: JobQueue, r
     assert queue.enqueue(TASK, 1, 0, job_id="advance-1-0")
     assert waiting(redis) == ["advance-1-0"]
     assert redis.llen(f"rq:queue:{QUEUE_NAME}:intermediate") == 0
+
+
+def test_half_of_a_job_that_a_busy_worker_left_behind_stands_in_no_way(queue: JobQueue, redis: Redis) -> None:
+    """Deleted under a worker that then notes its heartbeat: RQ itself takes what is left for no job at all."""
+    redis.hset(Job.key_for("advance-1-0"), mapping={"last_heartbeat": "2026-11-20T12:00:00.000000Z"})
+    assert queue.enqueue(TASK, 1, 0, job_id="advance-1-0")
+    assert waiting(redis) == ["advance-1-0"]
+    assert take(redis).args == [1, 0]
