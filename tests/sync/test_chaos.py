@@ -151,7 +151,6 @@ def wait_for_a_call(broker: PracticeBroker) -> None:
 def quiet_down(round_: Round) -> None:
     """Everything runs from here on, no run begins by itself any more, and all that began ends."""
     round_.broker.looks = 0
-    begin_nothing_more()
     wait_until(lambda: all_tended(round_) and round_.person.look("/portfolios"))
     wait_for_all_runs(round_)
 
@@ -166,13 +165,14 @@ def wait_for_all_runs(round_: Round) -> None:
     next_minute = time.monotonic()
     deadline = time.monotonic() + 90 + RUNS
 
+    begin_nothing_more()  # before each count: with none under way and none due, none comes any more
     while count(SyncRun, SyncRun.finished_at.is_(None)):
         assert time.monotonic() < deadline, logs(services().settings.data)
         if time.monotonic() >= next_minute:
             let_a_minute_pass()
             next_minute = time.monotonic() + 2
-        begin_nothing_more()
         time.sleep(0.2)
+        begin_nothing_more()
 
 
 def begin_nothing_more() -> None:
