@@ -1,11 +1,13 @@
 """The entry of background processes: `python worker.py` does what queues hold, `python worker.py --schedule` says when.
 
-A worker does not fork per job: a step is one short call, and what a file may do to memory is bounded where it is read.
+A worker does not fork per job: a step is one short call. A large statement it hands to a process of its own, which is
+`python worker.py --import RUN STEP [STATEMENT]`, with the statement as its input unless a kept one's id is given.
 One that dies is started again by its supervisor; what it was doing becomes due again by itself.
 """
 
 from __future__ import annotations
 
+import atexit
 import logging
 import signal
 import sys
@@ -20,7 +22,7 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 from sqlalchemy.exc import SQLAlchemyError
 
-from stonks import logs, presence, process
+from stonks import apart, logs, presence, process, tasks
 from stonks.config import settings_or_exit
 from stonks.db import db
 from stonks.factory import create_app
@@ -43,6 +45,8 @@ def main(arguments: list[str]) -> None:
     app = create_app(settings, pages=False)
     if arguments == ["--schedule"]:
         keep_schedule(app)
+    elif arguments[:1] == ["--import"]:
+        let_in(app, *map(int, arguments[1:]))
     elif arguments:
         sys.exit("usage: python worker.py [--schedule]")
     else:
@@ -55,6 +59,7 @@ def work(app: Flask) -> None:
         presence.enter(services().settings.workers_folder)
         _take_up_what_the_dead_left()
         process.keep_beating(services().redis, "worker")
+        atexit.register(apart.end)
         pause, began = _LOOK_SECONDS, time.monotonic()
         while not _worked_to_its_end():
             signal.signal(signal.SIGTERM, _leave)  # RQ's own would ask Redis first
@@ -64,6 +69,14 @@ def work(app: Flask) -> None:
             log.warning("Redis is away, this worker looks again in %.1f s", pause)
             time.sleep(pause)
             began = time.monotonic()
+
+
+def let_in(app: Flask, run_id: int, step: int, statement_id: int | None = None) -> None:
+    """One large statement; handed over by a worker."""
+    process.give_way()
+    with app.app_context():
+        presence.enter(services().settings.workers_folder)
+        tasks.let_in(run_id, step, sys.stdin.buffer if statement_id is None else statement_id)
 
 
 class _Worker(SimpleWorker):

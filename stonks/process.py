@@ -10,6 +10,8 @@ import os
 import signal
 import threading
 import time
+from contextlib import suppress
+from pathlib import Path
 
 from redis import Redis, RedisError
 
@@ -29,6 +31,13 @@ def follow_parent() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, name="follow-parent", daemon=True).start()
+
+
+def give_way() -> None:
+    """Others come first: on the processor, and (on Linux) when memory ends and the kernel looks for whom to kill."""
+    os.nice(5)
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500")
 
 
 def keep_beating(redis: Redis, role: str) -> None:

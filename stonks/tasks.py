@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from typing import BinaryIO
 
+from stonks import apart
 from stonks.db import db
 from stonks.services import services
 from stonks.sync import pricing, runner
@@ -18,7 +20,18 @@ def advance_run(run_id: int, step: int) -> None:
     run's own rules, not by the queue's.
     """
     try:
-        runner.advance(run_id, step, services().clock())
+        runner.advance(run_id, step, services().clock(), elsewhere=apart.start)
+    except Exception:
+        log.exception("run %s: step %s stumbled", run_id, step, extra={"run": run_id})
+        _let_go(run_id, step)
+    finally:
+        db.session.remove()
+
+
+def let_in(run_id: int, step: int, statement: BinaryIO | int) -> None:
+    """The rest of such a step, in the process that it was handed over to."""
+    try:
+        runner.take_over(run_id, step, statement, services().clock())
     except Exception:
         log.exception("run %s: step %s stumbled", run_id, step, extra={"run": run_id})
         _let_go(run_id, step)

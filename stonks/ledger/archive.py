@@ -61,6 +61,11 @@ def open_kept(statement_id: int) -> BinaryIO:
     return io.BytesIO(zlib.decompress(opened))
 
 
+def size_of(statement_id: int) -> int:
+    """Bytes as received; 0 when it is kept no longer."""
+    return db.session.scalar(select(KeptStatement.size).where(KeptStatement.id == statement_id)) or 0
+
+
 def take_tested(portfolio_id: int, credentials_name: str, now: datetime) -> int | None:
     """The newest statement that a test with the same credentials fetched within a day and no import used yet."""
     return db.session.scalar(

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import BinaryIO
 
 from redis import RedisError
 
 from stonks import presence
+from stonks.apart import LARGE_BYTES
 from stonks.brokers.contract import Broker, Pending, Ready, Ticket, Window
 from stonks.brokers.errors import BrokerError, FailureKind
 from stonks.core.errors import NotFound, SecretUnreadable, StatementUnreadable
@@ -44,12 +46,18 @@ from stonks.sync.tables import Connection, SyncRun
 log = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=330)  # longer than a call may take; a slower import loses no more than its turn
+# Of a large import in a process of its own. Where its death can be seen, nobody waits for this to end.
+LEASE_APART = timedelta(minutes=30)
 DAYS_BACK = 365
 SAME_WINDOW = timedelta(hours=6)
 SAME_DAY = timedelta(hours=20)
 _EARLY = timedelta(seconds=2)  # by which a worker's clock may be behind
 _REDIS_AWAY = timedelta(seconds=15)
 _STUMBLED = timedelta(seconds=30)
+_BUSY = timedelta(seconds=20)
+_BUSY_WORDS = "The statement is large and waits for another large one to be read."
+# Has the rest of a claimed step done by another process, see apart.py: run, step, the body or a kept statement's id.
+Elsewhere = Callable[[int, int, BinaryIO | int], bool]
 SEALED = Unusable(
     Ending.SEALED, "The saved token can't be opened, paste it again.", remedy="Paste the token again and save."
 )
@@ -97,8 +105,9 @@ class _Step:
         return Window(days_back=DAYS_BACK if self.with_period else None)
 
 
-def advance(run_id: int, step: int, now: datetime) -> None:
-    """Takes the run from `step` to its next one; does nothing when someone else has, or when it is not due yet.
+def advance(run_id: int, step: int, now: datetime, elsewhere: Elsewhere | None = None) -> None:
+    """Takes the run from `step` to its next one; does nothing when someone else has, or when it is not due yet. A large
+    statement is let in `elsewhere`; without that, here like any other.
 
     Needs an app context. Touches database and Redis, and calls the broker at most once.
     """
@@ -117,14 +126,34 @@ def advance(run_id: int, step: int, now: datetime) -> None:
         return
     kept = this.kept_statement or _siblings_statement(this, now)
     if kept is not None:
-        _import_kept(this, kept)
+        _import_kept(this, kept, elsewhere)
         return
     wait = _distance(this, now)
     if wait > timedelta(0):
         settle(run_id, this.claimed, Postponed(wait), now)
         return
     _note_call(this, now)
-    _ask(this)
+    _ask(this, elsewhere)
+
+
+def take_over(run_id: int, step: int, statement: BinaryIO | int, now: datetime) -> None:
+    """The rest of a step that another process has claimed and handed over: lets its statement in, unless the run has
+    gone on meanwhile. Needs an app context."""
+    with transaction():
+        run = runs.locked_run(run_id)
+        if run is None or run.step != step + 1 or run.state not in LIVE or run.lease_until is None:
+            return
+        run.lease_until = now + LEASE_APART
+        run.held_by = presence.name()
+    try:
+        this = replace(_read(run, services().brokers[run.broker]), number=step)
+    except SecretUnreadable:
+        settle(run_id, step + 1, SEALED, now)
+        return
+    if isinstance(statement, int):
+        _import_kept(this, statement)
+    else:
+        _take_in(this, statement, now, kept_statement=None)
 
 
 def let_go(run_id: int, step: int, now: datetime) -> None:
@@ -199,7 +228,7 @@ def _note_call(this: _Step, now: datetime) -> None:
             run.requests += this.state is RunState.QUEUED
 
 
-def _ask(this: _Step) -> None:
+def _ask(this: _Step, elsewhere: Elsewhere | None) -> None:
     try:
         answer: Outcome | Ready = _call(this)
     except BrokerError as error:
@@ -215,7 +244,10 @@ def _ask(this: _Step) -> None:
         settle(this.run_id, this.claimed, answer, now)
         return
     with closing(answer.body) as body:
-        _take_in(this, body, now, kept_statement=None)
+        if elsewhere is None or answer.size <= LARGE_BYTES:
+            _take_in(this, body, now, kept_statement=None)
+        elif not elsewhere(this.run_id, this.number, body):  # the broker keeps it: it is fetched again
+            settle(this.run_id, this.claimed, Postponed(_BUSY, _BUSY_WORDS), now)
 
 
 def _siblings_statement(this: _Step, now: datetime) -> int | None:
@@ -245,8 +277,12 @@ def _call(this: _Step) -> Outcome | Ready:
     return got
 
 
-def _import_kept(this: _Step, statement_id: int) -> None:
+def _import_kept(this: _Step, statement_id: int, elsewhere: Elsewhere | None = None) -> None:
     now = services().clock()
+    if elsewhere is not None and archive.size_of(statement_id) > LARGE_BYTES:
+        if not elsewhere(this.run_id, this.number, statement_id):
+            settle(this.run_id, this.claimed, Postponed(_BUSY, _BUSY_WORDS), now)
+        return
     try:
         body = archive.open_kept(statement_id)
     except (NotFound, SecretUnreadable):

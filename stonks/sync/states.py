@@ -95,9 +95,10 @@ class Requested:
 
 @dataclass(frozen=True, slots=True)
 class Postponed:
-    """Nothing was asked: the token's allowance is used up for so long."""
+    """Nothing was decided: the token's allowance, or this machine, is used up for so long."""
 
     wait: timedelta
+    why: str = "Keeping a polite distance between requests."
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +158,8 @@ def _decided(facts: Facts, outcome: Outcome, now: datetime) -> Transition:
                 connection=ConnectionState.ACTIVE,
                 accepted=True,
             )
-        case Postponed(wait):
-            return replace(stay, wait=wait, waiting_for="Keeping a polite distance between requests.")
+        case Postponed(wait, why):
+            return replace(stay, wait=wait, waiting_for=why)
         case Pending(retry_after):
             return _poll_again(facts, stay, retry_after or timedelta(0), None, now)
         case Arrived():
