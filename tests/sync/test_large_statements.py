@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
+from datetime import timedelta
 
 import pytest
 
@@ -14,6 +16,7 @@ from stonks.ledger.tables import Portfolio
 from stonks.practice.server import PracticeBroker
 from stonks.services import services
 from stonks.sync import connecting, runner
+from stonks.sync.tables import SyncRun
 from tests.statements import buy, statement
 from tests.sync.conftest import Desk
 from tests.sync.engine import (
@@ -113,29 +116,35 @@ def test_a_large_statement_that_was_only_tested_is_let_in_apart_too(large: Pract
     assert (fresh_run(run_id).state, entries(), requests_of(large)) == ("SUCCEEDED", ROWS, 1)
 
 
-def test_while_a_worker_is_busy_with_one_large_statement_the_next_one_waits(desk: Desk) -> None:
+def made(desk: Desk) -> SyncRun:
+    """A run whose statement, a large one, is there to be fetched."""
     desk.broker.body = b"".join(b"%d 2026-11-19\n" % number for number in range(LARGE_BYTES // 10))
     desk.save()
     run = desk.step()
-    desk.clock.now = run.due_at or desk.clock.now
+    desk.clock.now += timedelta(minutes=5)
+    return run
+
+
+def test_while_a_worker_is_busy_with_one_large_statement_the_next_one_waits(desk: Desk) -> None:
+    run = made(desk)
     runner.advance(run.id, run.step, desk.clock(), elsewhere=lambda *_: False)
     waiting = desk.run(run.id)
-    assert (waiting.state, waiting.waiting_for) == (
-        "AWAITING_STATEMENT",
-        "The statement is large and waits for another large one to be read.",
-    )
+    assert waiting.state == "AWAITING_STATEMENT"
+    assert waiting.waiting_for == "The statement is large and waits for another large one to be read."
     assert waiting.due_at is not None
-    assert 0 < (waiting.due_at - desk.clock()).total_seconds() <= 30
+    assert timedelta(0) < waiting.due_at - desk.clock() <= timedelta(seconds=30)
     assert desk.entries() == 0
 
 
 def test_what_was_handed_over_is_left_alone_once_the_run_has_gone_on(desk: Desk) -> None:
-    desk.broker.body = b"1 2026-11-19\n" * LARGE_BYTES
-    desk.save()
-    run = desk.step()
-    desk.clock.now = run.due_at or desk.clock.now
+    run = made(desk)
     handed: list[tuple[int, int]] = []
-    runner.advance(run.id, run.step, desk.clock(), elsewhere=lambda *told: not handed.append(told[:2]))
+
+    def take(run_id: int, step: int, _statement: object) -> bool:
+        handed.append((run_id, step))
+        return True
+
+    runner.advance(run.id, run.step, desk.clock(), elsewhere=take)
     connecting.disconnect(desk.portfolio_id, desk.clock())
-    runner.take_over(*handed[0], 4711, desk.clock())
+    runner.take_over(*handed[0], io.BytesIO(desk.broker.body), desk.clock())
     assert (desk.run(run.id).state, desk.entries()) == ("CANCELLED", 0)
