@@ -18,9 +18,10 @@ from sqlalchemy import Column, Table
 from stonks.db import Base, ExactDecimal, db
 
 BATCH_ROWS = 1_000
-_IN_MEMORY = 10_000
+_IN_MEMORY = 4_000
 # Fingerprints fall all over their index; with SQLite's own 2 MB, each insert into a large one reads a page from disk.
-_SQLITE_CACHE_KIB = 65_536
+# Four times as much was hardly faster, and would have been most of what a first import takes.
+_SQLITE_CACHE_KIB = 16_384
 
 Ready = tuple[Any, ...]  # of what marshal takes: text, bytes, whole numbers, booleans, None
 Write = Callable[[list[Ready]], None]
