@@ -20,7 +20,7 @@ from stonks.db import Base, ExactDecimal, db
 BATCH_ROWS = 1_000
 _IN_MEMORY = 4_000
 # Fingerprints fall all over their index; with SQLite's own 2 MB, each insert into a large one reads a page from disk.
-# Four times as much was hardly faster, and would have been most of what a first import takes.
+# A larger cache is somewhat faster, but would be most of the memory that a first import takes.
 _SQLITE_CACHE_KIB = 16_384
 
 Ready = tuple[Any, ...]  # of what marshal takes: text, bytes, whole numbers, booleans, None
