@@ -98,7 +98,7 @@ def look_at(database: str, count: int) -> None:
         "connections to sync": lambda: schedule._start_due(NOW),
         "steps, each half second": lambda: schedule.wake_due(NOW - half_a_second, NOW),
         "steps, each tick": lambda: schedule.wake_due(None, NOW),
-        "expired leases": lambda: schedule._free_expired(NOW),
+        "expired leases": lambda: schedule._free(SyncRun.lease_until <= NOW, NOW),
     }
     for name, look in looks.items():
         look()
