@@ -34,6 +34,14 @@ def upgrade() -> None:
         sqlite_where=sa.text("kind = 'CORPORATE_ACTION'"),
         postgresql_where=sa.text("kind = 'CORPORATE_ACTION'"),
     )
+    op.create_index(
+        "ix_import_batches_pending",
+        "import_batches",
+        ["portfolio_id"],
+        unique=False,
+        sqlite_where=sa.text("acknowledged_at IS NULL"),
+        postgresql_where=sa.text("acknowledged_at IS NULL"),
+    )
     op.create_table(
         "snapshots",
         sa.Column("portfolio_id", sa.Integer(), nullable=False),
@@ -157,5 +165,6 @@ def downgrade() -> None:
     for table in ("months", "lots", "holdings", "names", "marks"):
         op.drop_table(f"snapshot_{table}")
     op.drop_table("snapshots")
+    op.drop_index("ix_import_batches_pending", "import_batches")
     for index in ("actions", "cancels", "origin_page", "type_page"):
         op.drop_index(f"ix_entries_{index}", "entries")

@@ -26,6 +26,14 @@ class ImportBatch(Base):
     """One statement let into the ledger, and what came of it."""
 
     __tablename__ = "import_batches"
+    __table_args__ = (
+        Index(
+            "ix_import_batches_pending",
+            "portfolio_id",
+            sqlite_where=text("acknowledged_at IS NULL"),
+            postgresql_where=text("acknowledged_at IS NULL"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     portfolio_id: Mapped[int] = mapped_column(ForeignKey("portfolios.id", ondelete="CASCADE"), index=True)

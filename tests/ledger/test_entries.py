@@ -8,7 +8,8 @@ from decimal import Decimal
 from io import BytesIO
 
 import pytest
-from sqlalchemy import func, select
+from flask import Flask
+from sqlalchemy import event, func, select
 
 from stonks.core.errors import InvalidInput, NotFound
 from stonks.db import Base, db
@@ -162,3 +163,23 @@ def test_an_equal_file_makes_no_synced_statement_one_of_today_for_other_portfoli
     assert archive.of_sibling(sibling, "same", yesterday) is None
     archive.keep(portfolio_id, BytesIO(b"AAPL,10"), origin="sync", now=clock(), credentials_name="same")
     assert archive.of_sibling(sibling, "same", yesterday) == kept
+
+
+@pytest.mark.parametrize(
+    ("wanted", "index"),
+    [
+        (EntryFilter(), "ix_entries_page"),
+        (EntryFilter(symbol="AAPL", type="DIVIDEND", origin="sync"), "ix_entries_symbol_page"),
+        (EntryFilter(type="DIVIDEND", origin="sync"), "ix_entries_type_page"),
+        (EntryFilter(type="BUY", origin="manual"), "ix_entries_origin_page"),
+        (EntryFilter(first=date(2025, 1, 1)), "ix_entries_page"),
+    ],
+)
+def test_every_filter_has_an_index_that_begins_the_page(app: Flask, wanted: EntryFilter, index: str) -> None:
+    sent: list[tuple[str, tuple[object, ...]]] = []
+    event.listen(db.engine, "before_cursor_execute", lambda *call: sent.append((call[2], call[3])))
+    entries.page(1, wanted, after="2025-11-03.7")
+    sql, values = sent[-1]
+    plan = [row[3] for row in db.session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)]
+    assert len(plan) == 1, plan  # nothing is sorted
+    assert index in plan[0]
