@@ -1,5 +1,6 @@
 """How fast the pages of a large portfolio come: 1,000,000 transactions and 400 holdings on SQLite, two web processes,
-two clients at once, beside a tiny file that the same processes serve in the same run.
+two clients at once, beside a tiny file that the same processes serve in the same run. "CPU ms" is what a request cost
+the web process, whatever else ran on the machine.
 
 Run: python -m bench.pages [--entries N] [--asked N] [--data FOLDER]; with a folder, what was filled in once is used
 again. The ledger is filled through its own bulk insert, then its figures are reckoned as an import would.
@@ -58,8 +59,8 @@ def main() -> None:
         stack.enter_context(_running(embedded_redis.command(settings)))
         embedded_redis.wait_for(settings.effective_redis_url, seconds=5)
         pages = _filled(settings, asked.entries)
-        ports = [stack.enter_context(_web(data)) for _ in range(PROCESSES)]
-        _report(pages, ports, asked.asked)
+        webs = [stack.enter_context(_web(data)) for _ in range(PROCESSES)]
+        _report(pages, webs, asked.asked)
 
 
 def _filled(settings: Settings, count: int) -> dict[str, str]:
@@ -160,21 +161,21 @@ def _positions(count: int, on: date) -> Iterator[Position]:
 
 
 @contextmanager
-def _web(data: Path) -> Iterator[int]:
-    """A web process as it is deployed; gives its port."""
+def _web(data: Path) -> Iterator[tuple[int, int]]:
+    """A web process as it is deployed; gives its port and its number."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         os.set_inheritable(listener.fileno(), True)
         command = [sys.executable, "-m", "stonks.serve", str(listener.fileno())]
         environment = os.environ | {"STONKS_DATA": str(data)}
-        with _running(command, cwd=ROOT, env=environment, pass_fds=(listener.fileno(),)):
-            yield listener.getsockname()[1]
+        with _running(command, cwd=ROOT, env=environment, pass_fds=(listener.fileno(),)) as number:
+            yield listener.getsockname()[1], number
 
 
 @contextmanager
-def _running(command: list[str], **more: Any) -> Iterator[None]:
+def _running(command: list[str], **more: Any) -> Iterator[int]:
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, **more)
     try:
-        yield
+        yield process.pid
     finally:
         process.terminate()
         process.wait()
@@ -206,20 +207,31 @@ class _Client:
         return answer.status, answer.read().decode()
 
 
-def _report(pages: dict[str, str], ports: list[int], asked: int) -> None:
-    clients = [_Client(port) for port in ports]
-    print(f"| Page | p50 ms | p99 ms | KB |\n|{'---|---:|---:|---:'}|")
+def _cpu_seconds(webs: list[tuple[int, int]]) -> float:
+    """What the web processes have used so far (Linux)."""
+    ticks = 0
+    for _port, number in webs:
+        after_name = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(after_name[11]) + int(after_name[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _report(pages: dict[str, str], webs: list[tuple[int, int]], asked: int) -> None:
+    clients = [_Client(port) for port, _number in webs]
+    print("| Page | p50 ms | p99 ms | CPU ms | KB |\n|---|---:|---:|---:|---:|")
     for name, address in pages.items():
         times: list[float] = []
         threads = [threading.Thread(target=_ask, args=(client, address, asked, times)) for client in clients]
         size = len(clients[0].ask(address)[1])
+        used = _cpu_seconds(webs)
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
+        cpu = (_cpu_seconds(webs) - used) / (len(clients) * (asked + WARM_UP)) * 1000
         times.sort()
         p50, p99 = (times[int(len(times) * part)] * 1000 for part in (0.5, 0.99))
-        print(f"| {name} | {p50:.1f} | {p99:.1f} | {size / 1024:.0f} |", flush=True)
+        print(f"| {name} | {p50:.1f} | {p99:.1f} | {cpu:.1f} | {size / 1024:.0f} |", flush=True)
     print(f"\nLoad of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores.")
 
 
