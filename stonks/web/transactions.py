@@ -113,8 +113,8 @@ def facts(entry: Entry) -> list[tuple[str, Any]]:
 def _other_amount(entry: Entry) -> tuple[str, Any]:
     if entry.type != manual.OPENING:
         return "Other leg", numbers.exact(entry.other_amount, entry.other_currency)
-    known = entry.other_amount is not None
-    return "Cost in all", numbers.exact(abs(entry.other_amount or 0), entry.currency) if known else "not known"
+    cost = entry.other_amount
+    return "Cost in all", "not known" if cost is None else numbers.exact(abs(cost), entry.currency)
 
 
 @blueprint.get("")
