@@ -8,7 +8,7 @@ their occurrence number (0-based, in order of the file).
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
 from hashlib import sha1
@@ -40,18 +40,22 @@ def trade_identity(
 ) -> str:
     """The text that names a trade or conversion. `instrument` is the ISIN, else the symbol."""
     deed = f"{side}{CANCELLED}" if cancels else side
-    return spelled_trade_identity(
-        broker, external_id, deed, plain(quantity), plain(price), traded_on.isoformat(), instrument, currency
-    )
+    facts = external_id, deed, plain(quantity), plain(price), traded_on.isoformat(), instrument, currency
+    return spelled_trade_identities(broker, [facts])[0]
 
 
-def spelled_trade_identity(
-    broker: str, external_id: str | None, deed: str, quantity: str, price: str, day: str, instrument: str, currency: str
-) -> str:
-    """The same from facts that are spelled already: the side with CANCELLED, plain numbers, an ISO day."""
-    if external_id:
-        return f"{VERSION}|{broker}|trade|{external_id}|{deed}|{quantity}|{price}|{day}"
-    return f"{VERSION}|{broker}|trade||{deed}|{quantity}|{price}|{day}|{instrument.upper()}|{currency}"
+def spelled_trade_identities(
+    broker: str, trades: Iterable[tuple[str | None, str, str, str, str, str, str]]
+) -> list[str]:
+    """The same of many, by facts that are spelled already: external ID, side with CANCELLED, plain quantity and price,
+    ISO day, instrument and currency."""
+    start = f"{VERSION}|{broker}|trade|"
+    return [
+        f"{start}{external_id}|{deed}|{quantity}|{price}|{day}"
+        if external_id
+        else f"{start}|{deed}|{quantity}|{price}|{day}|{instrument.upper()}|{currency}"
+        for external_id, deed, quantity, price, day, instrument, currency in trades
+    ]
 
 
 def cash_identity(

@@ -102,12 +102,12 @@ def decimal_or_none(text: str, shown: str) -> Decimal | None:
         raise ValueError(f"{shown} is “{text}”, which is not a plain number.") from None
 
 
-def spelled_number(text: str, shown: str) -> tuple[Decimal, str]:
-    """A number, and as identities spell it: nearly always as the cell does."""
-    if _SPELLED_PLAINLY(text):
-        return Decimal(text), text
-    value = number(text, shown)
-    return value, plain(value)
+def spelled_numbers(texts: list[str], shown: str) -> tuple[list[Decimal], list[str]]:
+    """The numbers of a column's cells, and as identities spell them: nearly always as the cells do."""
+    if all(map(_SPELLED_PLAINLY, texts)):
+        return list(map(Decimal, texts)), texts
+    values = [number(text, shown) for text in texts]
+    return values, [text if _SPELLED_PLAINLY(text) else plain(value) for text, value in zip(texts, values, strict=True)]
 
 
 def _check_length(name: str, text: str) -> None:

@@ -36,7 +36,7 @@ _CONFIRMATION_MARKS = frozenset({"execid", "brokerexecutioncommission", "allocat
 
 LARGEST = 512 * 1024 * 1024
 _CHUNK = 256 * 1024
-_ROWS = 512  # of a block at most
+_ROWS = 64  # of a block at most
 
 
 def check_csv(source: BinaryIO) -> CsvForm:

@@ -68,7 +68,8 @@ class Table:
         told = tuple(name for name in names if name in self.places)
         if not told:
             return told, lambda block: repeat((), len(block.rows))
-        pick = itemgetter(*(self.places[name] for name in told), self.places[told[0]])  # of two or more: a tuple
+        places = [self.places[name] for name in told]
+        pick = itemgetter(*places, *places[:1]) if len(places) == 1 else itemgetter(*places)  # of one: no tuple
         return told, lambda block: map(pick, block.rows)
 
     def row(self, line: int, cells: list[str]) -> Row:

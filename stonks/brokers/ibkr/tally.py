@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from hashlib import sha1
-from operator import itemgetter
+from operator import attrgetter, itemgetter
+from typing import cast
 
 from stonks.brokers.ibkr.reading import Left, Taken
 from stonks.core.records import (
@@ -25,9 +26,10 @@ from stonks.core.records import (
     Transfer,
 )  # fmt: skip
 
-_DATED = (Trade, CashTransaction, FxConversion)  # by their first fact
-_OTHERS = (CorporateAction, Transfer, Position)
-_RECORDS = _DATED + _OTHERS
+_DATED = frozenset({Trade, CashTransaction, FxConversion})  # by their first fact
+_OTHERS = frozenset({CorporateAction, Transfer, Position})
+_RECORDS = _DATED | _OTHERS
+_FIRST, _CURRENCY, _ACCOUNT = itemgetter(0), attrgetter("currency"), attrgetter("account")
 _DIVIDENDS = frozenset({CashKind.DIVIDEND, CashKind.PAYMENT_IN_LIEU})
 
 
@@ -49,20 +51,24 @@ class Tally:
 
     def count(self, taken: Sequence[Taken]) -> list[Record]:
         """Counts what was made of a block's rows. Answers what goes into the ledger."""
-        records = [each for each in taken if isinstance(each, _RECORDS)]
+        kinds = set(map(type, taken))
+        records = cast(list[Record], [each for each in taken if type(each) in _RECORDS])
         if len(records) < len(taken):
             for each in taken:
                 self._count_aside(each)
         if self.only:
-            of_other_currencies = len(records)
+            of_any = len(records)
             records = [record for record in records if record.currency == self.only]
-            self.ignored += of_other_currencies - len(records)
+            self.ignored += of_any - len(records)
         self.kinds.update(map(type, records))
-        self.currencies.update({record.currency for record in records})
-        self.accounts.update({record.account for record in records})
-        if records and isinstance(records[0], _DATED):
-            self.days.update(map(itemgetter(0), records))
-        self.dividends += sum(record.kind in _DIVIDENDS for record in records if isinstance(record, CashTransaction))
+        self.currencies.update(map(_CURRENCY, records))
+        self.accounts.update(map(_ACCOUNT, records))
+        if kinds & _DATED:
+            self.days.update(map(_FIRST, records))
+        if CashTransaction in kinds:
+            self.dividends += sum(
+                isinstance(record, CashTransaction) and record.kind in _DIVIDENDS for record in records
+            )
         return records
 
     def _count_aside(self, each: Taken) -> None:

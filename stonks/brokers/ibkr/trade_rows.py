@@ -22,15 +22,14 @@ from stonks.brokers.ibkr.cells import (
     identifiers,
     number,
     number_or_none,
-    spelled_number,
+    spelled_numbers,
     text_of,
 )  # fmt: skip
-from stonks.brokers.ibkr.dates import Told
 from stonks.brokers.ibkr.frame import Block, Table
 from stonks.brokers.ibkr.instruments import asset_class_of, is_pair, multiplier_of
 from stonks.brokers.ibkr.reading import BROKER, Shared, Take, Taken, beside_summaries
 from stonks.brokers.ibkr.remembered import Remembered
-from stonks.core.fingerprint import CANCELLED, plain, spelled_trade_identity
+from stonks.core.fingerprint import CANCELLED, plain, spelled_trade_identities
 from stonks.core.records import FxConversion, Side, Trade
 
 _EXECUTIONS = frozenset({"", "EXECUTION", "DETAIL"})
@@ -40,7 +39,6 @@ _REPEATING = (
     "currency", "multiplier", "description", "underlyingsymbol", "clientaccountid", "accountid",
     "ibcommissioncurrency", "commissioncurrency",
 )  # fmt: skip
-_rows = partial(zip, strict=True)
 _trade = partial(tuple.__new__, Trade)  # of all its facts in order, in half the time of Trade(...)
 
 
@@ -84,7 +82,7 @@ class TradeRows:
         quantity_of, told_of = self._quantities.__getitem__, self._shared.dates.told.__getitem__
         marks_of, survey = self._shared.fingerprints.of_all, self._shared.survey
         ids, (_, other_ids) = table.column("tradeid"), table.together(("transactionid", "ibexecid"))
-        sizes, prices = table.column("quantity"), table.column("tradeprice" if "tradeprice" in table else "price")
+        quantities, prices = table.column("quantity"), table.column("tradeprice" if "tradeprice" in table else "price")
         days, times = table.column("tradedate"), table.read("datetime", told_of)
         fees = table.read("ibcommission" if "ibcommission" in table else "commission", self._fees.__getitem__)
         taxes = table.read("taxes", self._taxes.__getitem__)
@@ -106,37 +104,37 @@ class TradeRows:
                 executions = list(map(is_execution, deals, told_ids, other_ids(block)))
                 if not all(executions):
                     return beside_summaries(block, executions, take)
-            quantities = list(map(quantity_of, sizes(block)))
-            priced = [spelled_number(text, "TradePrice") for text in prices(block)]
+            sizes, spelled_sizes, signs = zip(*map(quantity_of, quantities(block)), strict=True)
+            all_prices, spelled_prices = spelled_numbers(list(prices(block)), "TradePrice")
             moments = times(block)
-            told = [each for each in map(_either, map(told_of, days(block)), moments) if each]
-            if len(told) < len(moments):
+            told = [day or moment for day, moment in zip(map(told_of, days(block)), moments, strict=True)]
+            if not all(told):
                 raise ValueError("The trade has no date. Add the field Trade Date to the query.")
-            own = fees(block), taxes(block), originals(block), moments, remarks(block)  # before marks are counted
-            identities = [
-                spelled_trade_identity(
-                    BROKER, trade_id, deal.deed or _deed(sign, deal.cancels), size, price, day.iso, deal.instrument,
-                    deal.currency,
-                )
-                for deal, trade_id, (_, size, sign), (_, price), day in _rows(deals, trade_ids, quantities, priced, told)
-            ]  # fmt: skip
-            trades = [
-                _trade(
-                    (
-                        day, side or sign, cancels, size, price, currency, symbol, isin, fee, fee_currency, tax,
-                        asset_class, multiplier, account, trade_id, original, moment and moment.at, description, remark,
-                        underlying, line, mark,
-                    )
-                )
-                for (
-                    (
-                        side, cancels, _, _, _, symbol, isin, currency, asset_class, multiplier, description, underlying,
-                        account, fee_currency,
+            on, spelled_on, _ = zip(*filter(None, told), strict=True)
+            (
+                sides, cancels, deeds, _, instruments, symbols, isins, currencies, asset_classes, multipliers, descriptions,
+                underlyings, accounts, fee_currencies,
+            ) = zip(*deals, strict=True)  # fmt: skip
+            if None in sides:
+                sides = tuple(map(_told_or_signed, sides, signs))
+                deeds = tuple(map(_deed, sides, cancels))
+            own = fees(block), taxes(block), originals(block), remarks(block)  # read before marks are counted
+            all_fees, all_taxes, all_originals, all_remarks = own
+            facts = zip(
+                trade_ids, deeds, spelled_sizes, spelled_prices, spelled_on, instruments, currencies, strict=True
+            )
+            marks = marks_of(spelled_trade_identities(BROKER, facts))
+            trades = list(
+                map(
+                    _trade,
+                    zip(
+                        on, sides, cancels, sizes, all_prices, currencies, symbols, isins, all_fees, fee_currencies, all_taxes,
+                        asset_classes, multipliers, accounts, trade_ids, all_originals, [at and at.at for at in moments],
+                        descriptions, all_remarks, underlyings, block.lines, marks, strict=True,
                     ),
-                    trade_id, (size, _, sign), (price, _), (day, _, _), fee, tax, original, moment, remark, line, mark,
-                ) in _rows(deals, trade_ids, quantities, priced, told, *own, block.lines, marks_of(identities))
-            ]  # fmt: skip
-            if "CASH" in {deal.asset_class for deal in deals}:
+                )
+            )  # fmt: skip
+            if "CASH" in asset_classes:
                 return [_conversion(trade) if trade.asset_class == "CASH" else trade for trade in trades]
             return trades
 
@@ -186,8 +184,8 @@ class TradeRows:
         return read
 
 
-def _either(day: Told | None, moment: Told | None) -> Told | None:
-    return day or moment
+def _told_or_signed(side: Side | None, sign: Side) -> Side:
+    return side or sign
 
 
 def _amount_reader(shown: str) -> Callable[[str], Decimal | None]:
