@@ -10,8 +10,7 @@ from stonks.core.fingerprint import plain
 
 _MANGLED = re.compile(r"\d(?:[.,]\d+)?E\+?\d+", re.IGNORECASE)
 NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)")
-# No sign but minus, no zeros before or behind, no bare point.
-_SPELLED_PLAINLY = re.compile(r"-?[1-9][0-9]*|-?(?:0|[1-9][0-9]*)\.[0-9]*[1-9]").fullmatch
+_IS_PLAIN = re.compile(r"(?:0|[1-9][0-9]*)(?:\.[0-9]+)?").fullmatch  # but for zeros behind it is spelled so
 BLANKS = frozenset({"", "-", "--", "N/A"})
 # Longer than any real one, and than what the ledger takes: such a row is parked, not the import failed.
 _LONGEST = {
@@ -103,11 +102,12 @@ def decimal_or_none(text: str, shown: str) -> Decimal | None:
 
 
 def spelled_numbers(texts: list[str], shown: str) -> tuple[list[Decimal], list[str]]:
-    """The numbers of a column's cells, and as identities spell them: nearly always as the cells do."""
-    if all(map(_SPELLED_PLAINLY, texts)):
-        return list(map(Decimal, texts)), texts
-    values = [number(text, shown) for text in texts]
-    return values, [text if _SPELLED_PLAINLY(text) else plain(value) for text, value in zip(texts, values, strict=True)]
+    """The numbers of a column's cells, and as identities spell them: nearly always nearly as the cells do."""
+    if not all(map(_IS_PLAIN, texts)):
+        values = [number(text, shown) for text in texts]
+        return values, list(map(plain, values))
+    spelled = [text.rstrip("0").rstrip(".") if text[-1] == "0" and "." in text else text for text in texts]
+    return list(map(Decimal, texts)), spelled
 
 
 def _check_length(name: str, text: str) -> None:

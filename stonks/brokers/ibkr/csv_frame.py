@@ -152,7 +152,7 @@ class _Reader:
         self._frame.rows += len(rows)
         if not table.odd:
             self._frame.last_line = lines[-1]
-        yield Block(table, lines, rows)
+        yield Block(table, lines, rows, self._frame.until)
 
     def _data_of(self, line: int, cells: list[str]) -> list[str] | None:
         """The cells of a data row, without its descriptor; None for what is none, of which note is taken."""

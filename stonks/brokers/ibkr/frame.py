@@ -83,17 +83,18 @@ class Block(NamedTuple):
     table: Table
     lines: Sequence[int]  # 1-based, of each row; XML: of the element
     rows: list[list[str]]
+    until: str  # the last day that the file states for the statement they are in, as text; "" = not told
 
     def only(self, these: Iterable[object]) -> Block:
         """The rows for which `these` are true."""
         these = list(these)
-        return Block(self.table, list(compress(self.lines, these)), list(compress(self.rows, these)))
+        return Block(self.table, list(compress(self.lines, these)), list(compress(self.rows, these)), self.until)
 
     def halves(self) -> tuple[Block, Block]:
         middle = len(self.rows) // 2
         return (
-            Block(self.table, self.lines[:middle], self.rows[:middle]),
-            Block(self.table, self.lines[middle:], self.rows[middle:]),
+            Block(self.table, self.lines[:middle], self.rows[:middle], self.until),
+            Block(self.table, self.lines[middle:], self.rows[middle:], self.until),
         )
 
     def named(self) -> Iterator[Row]:
@@ -124,6 +125,11 @@ class Frame:
     stated: list[tuple[str, str]] = field(default_factory=list)  # first and last day, as text
     accounts: list[str] = field(default_factory=list)
     ignored: int = 0
+
+    @property
+    def until(self) -> str:
+        """The last day stated for the statement that is being read, as text."""
+        return self.stated[-1][1] if self.stated else ""
 
     def saw(self, section: str, columns: Sequence[str]) -> None:
         self.columns.setdefault(section, set()).update(columns)

@@ -6,6 +6,7 @@ Few of a file's rows are theirs, so each is named cell by cell.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from typing import NamedTuple
 
 from stonks.brokers.ibkr.cells import (
@@ -35,6 +36,7 @@ class OtherRows:
 
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
+        self._until = ""  # of the block: what rows without a date are of
         self._readers: dict[str, Callable[[Row], Taken | _Unmarked]] = {
             ACTIONS: self._action,
             TRANSFERS: self._transfer,
@@ -51,6 +53,7 @@ class OtherRows:
             rows = list(block.named())
             for row in rows:
                 check_lengths(row.cells)
+            self._until = block.until
             found = list(map(read, rows))  # all of them before the first is marked, as marks are counted
             return [self._marked(each) if isinstance(each, _Unmarked) else each for each in found]
 
@@ -125,7 +128,7 @@ class OtherRows:
         if row.level == "LOT":
             return Left.SUMMARY
         told = text_of(cells, "reportdate")
-        as_of = self._shared.dates.day(told) if told else self._shared.last_day()
+        as_of = self._shared.dates.day(told) if told else self._last_day()
         if as_of is None:
             return Left.UNDATED
         quantity = number_of(cells, "quantity" if "quantity" in cells else "position", "Quantity")
@@ -163,13 +166,19 @@ class OtherRows:
         cells = row.cells
         told = text_of(cells, "todate") or text_of(cells, "reportdate")
         try:
-            day = self._shared.dates.day(told) if told else self._shared.last_day()
+            day = self._shared.dates.day(told) if told else self._last_day()
             currency, cash = currency_of(cells), number_of(cells, "endingcash", "Ending Cash")
         except ValueError:
             return Left.ASIDE
         if day is None:
             return Left.ASIDE
         return CashBalance(day, currency, cash, account_of(cells))
+
+    def _last_day(self) -> date | None:
+        try:
+            return self._shared.dates.day(self._until)
+        except ValueError:
+            return None
 
     def _marked(self, unmarked: _Unmarked) -> CorporateAction | Transfer | Position:
         (mark,) = self._shared.fingerprints.of_all([unmarked.identity])

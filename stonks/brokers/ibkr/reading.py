@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
 from enum import Enum
 
 from stonks.brokers.ibkr.dates import DateReader
@@ -41,4 +40,3 @@ class Shared:
     dates: DateReader
     survey: Survey
     fingerprints: Fingerprints
-    last_day: Callable[[], date | None]  # the end of the period stated so far: what positions without a date are of

@@ -72,7 +72,7 @@ class FlexReading:
 
     def __iter__(self) -> Iterator[Record | RowProblem]:
         tally = Tally(self._currency)
-        reader = RowReader(Shared(self._dates, self._survey, Fingerprints(), self._last_day))
+        reader = RowReader(Shared(self._dates, self._survey, Fingerprints()))
         with closing(self._blocks) as blocks:
             for block in blocks:
                 yield from self._taken(block, reader.taker(block.table), tally)
@@ -150,13 +150,6 @@ class FlexReading:
         self._guessed = order == "open" and self._chosen_order is None
         self._day_first = order == "day" or (order == "open" and bool(self._chosen_order))
         return self._day_first
-
-    def _last_day(self) -> date | None:
-        """The last day that the file states for the statement that is being read."""
-        try:
-            return self._dates.day(self._frame.stated[-1][1]) if self._frame.stated else None
-        except ValueError:
-            return None
 
     def _stated_period(self) -> Period | None:
         first: list[date] = []

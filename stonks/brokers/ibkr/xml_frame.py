@@ -54,7 +54,8 @@ class _Reader:
         self._frame = frame
         self._path: list[str] = [""]
         self._tables: dict[tuple[str, str, tuple[str, ...]], Table] = {}
-        self._blocks: list[tuple[Table, list[int], list[list[str]]]] = []  # of the chunk being parsed
+        self._blocks: list[tuple[Table, list[int], list[list[str]], str]] = []  # of the chunk being parsed
+        self._until = ""
         parser = self._parser = expat.ParserCreate()
         parser.ordered_attributes = True
         parser.StartElementHandler = self._start
@@ -65,8 +66,8 @@ class _Reader:
     def read(self, source: BinaryIO) -> Blocks:
         while chunk := source.read(_CHUNK):
             self._parse(chunk)
-            for table, lines, rows in self._blocks:
-                yield Block(table, lines, rows)
+            for table, lines, rows, until in self._blocks:
+                yield Block(table, lines, rows, until)
             self._blocks.clear()
         self._parse(b"")
 
@@ -101,9 +102,10 @@ class _Reader:
         frame, blocks = self._frame, self._blocks
         frame.rows += 1
         frame.last_line = line = self._parser.CurrentLineNumber
-        if not blocks or blocks[-1][0] is not table:
-            blocks.append((table, [], []))
-        _, lines, rows = blocks[-1]
+        until = self._until
+        if not blocks or blocks[-1][0] is not table or blocks[-1][3] is not until:
+            blocks.append((table, [], [], until))
+        _, lines, rows, _ = blocks[-1]
         lines.append(line)
         rows.append(attributes[1::2])
 
@@ -126,6 +128,7 @@ class _Reader:
             raise refuse("trade-confirmation")
         if name == "FlexStatement":
             self._frame.stated.append((attributes.get("fromDate", ""), attributes.get("toDate", "")))
+            self._until = self._frame.until
             account = attributes.get("accountId", "")
             if account and account not in self._frame.accounts:
                 self._frame.accounts.append(account)
