@@ -105,7 +105,7 @@ class Fingerprints:
         """The same of each, one after the other."""
         while self._free < len(identities):
             self._grow()
-        marks = [sha1(f"{identity}|0".encode(), usedforsecurity=False).digest() for identity in identities]
+        marks = [sha1(f"{identity}|0".encode()).digest() for identity in identities]  # noqa: S324
         table, mask = self._table, self._mask
         for place, key in enumerate(map(hash, marks)):
             slot = key & mask

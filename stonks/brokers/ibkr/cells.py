@@ -10,7 +10,7 @@ from stonks.core.fingerprint import plain
 
 _MANGLED = re.compile(r"\d(?:[.,]\d+)?E\+?\d+", re.IGNORECASE)
 NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)")
-_IS_PLAIN = re.compile(r"(?:0|[1-9][0-9]*)(?:\.[0-9]+)?").fullmatch  # but for zeros behind it is spelled so
+_NO_ZERO = frozenset("123456789")  # a number that begins and ends so is spelled as identities spell it
 BLANKS = frozenset({"", "-", "--", "N/A"})
 # Longer than any real one, and than what the ledger takes: such a row is parked, not the import failed.
 _LONGEST = {
@@ -103,11 +103,19 @@ def decimal_or_none(text: str, shown: str) -> Decimal | None:
 
 def spelled_numbers(texts: list[str], shown: str) -> tuple[list[Decimal], list[str]]:
     """The numbers of a column's cells, and as identities spell them: nearly always nearly as the cells do."""
-    if not all(map(_IS_PLAIN, texts)):
+    together = "".join(texts)
+    if not (together.isascii() and together.replace(".", "").isdecimal() and all(texts)):
         values = [number(text, shown) for text in texts]
-        return values, list(map(plain, values))
-    spelled = [text.rstrip("0").rstrip(".") if text[-1] == "0" and "." in text else text for text in texts]
-    return list(map(Decimal, texts)), spelled
+    else:
+        try:
+            values = list(map(Decimal, texts))
+        except InvalidOperation:  # two points in one of them
+            values = [number(text, shown) for text in texts]
+    spelled = [
+        text if text[:1] in _NO_ZERO and text[-1:] in _NO_ZERO else plain(value)
+        for text, value in zip(texts, values, strict=True)
+    ]
+    return values, spelled
 
 
 def _check_length(name: str, text: str) -> None:
