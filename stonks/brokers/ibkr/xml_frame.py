@@ -52,10 +52,14 @@ def read_xml(source: BinaryIO, frame: Frame) -> Blocks:
 class _Reader:
     def __init__(self, frame: Frame) -> None:
         self._frame = frame
-        self._path: list[str] = [""]
+        self._path: list[str] = [""]  # of elements that are no rows
         self._tables: dict[tuple[str, str, tuple[str, ...]], Table] = {}
-        self._blocks: list[tuple[Table, list[int], list[list[str]], str]] = []  # of the chunk being parsed
-        self._until = ""
+        self._blocks: list[Block] = []  # of the chunk being parsed
+        # Of the block being filled: the element, its attributes, and what goes into the block.
+        self._name = ""
+        self._names: list[str] = []
+        self._lines: list[int] = []
+        self._rows: list[list[str]] = []
         parser = self._parser = expat.ParserCreate()
         parser.ordered_attributes = True
         parser.StartElementHandler = self._start
@@ -64,11 +68,15 @@ class _Reader:
         parser.EntityDeclHandler = self._forbid
 
     def read(self, source: BinaryIO) -> Blocks:
+        frame = self._frame
         while chunk := source.read(_CHUNK):
             self._parse(chunk)
-            for table, lines, rows, until in self._blocks:
-                yield Block(table, lines, rows, until)
+            for block in self._blocks:
+                frame.rows += len(block.rows)
+                frame.last_line = block.lines[-1]
+                yield block
             self._blocks.clear()
+            self._name = ""
         self._parse(b"")
 
     def _parse(self, chunk: bytes) -> None:
@@ -80,7 +88,7 @@ class _Reader:
                 expat.errors.codes[expat.errors.XML_ERROR_UNCLOSED_TOKEN],
             )
             if ended and len(self._path) > 1:
-                line = self._frame.last_line
+                line = self._blocks[-1].lines[-1] if self._blocks else self._frame.last_line
                 raise refuse("truncated", f"line {line}" if line else "its first line") from None
             raise refuse("malformed-xml", f"line {error.lineno}") from None
 
@@ -89,35 +97,33 @@ class _Reader:
 
     def _start(self, name: str, attributes: list[str]) -> None:
         """`attributes`: names and values by turns, in the element's order."""
-        path = self._path
-        parent = path[-1]
-        path.append(name)
-        names = tuple(attributes[::2])
-        table = self._tables.get((parent, name, names))
-        if table is None and (parent, name) in _ELEMENTS:
-            table = self._table(parent, name, names)
+        names = attributes[::2]
+        if name != self._name or names != self._names:  # most rows are like the one before
+            self._name = ""
+            parent = self._path[-1]
+            if (parent, name) not in _ELEMENTS:
+                self._path.append(name)
+                self._other(parent, name, dict(zip(names, attributes[1::2], strict=True)))
+                return
+            self._begin(parent, name, names)
+        self._lines.append(self._parser.CurrentLineNumber)
+        self._rows.append(attributes[1::2])
+
+    def _begin(self, parent: str, name: str, names: list[str]) -> None:
+        key = parent, name, tuple(names)
+        table = self._tables.get(key)
         if table is None:
-            self._other(parent, name, dict(zip(names, attributes[1::2], strict=True)))
-            return
-        frame, blocks = self._frame, self._blocks
-        frame.rows += 1
-        frame.last_line = line = self._parser.CurrentLineNumber
-        until = self._until
-        if not blocks or blocks[-1][0] is not table or blocks[-1][3] is not until:
-            blocks.append((table, [], [], until))
-        _, lines, rows, _ = blocks[-1]
-        lines.append(line)
-        rows.append(attributes[1::2])
+            if len(self._tables) >= _TABLES:
+                self._tables.clear()
+            table = self._tables[key] = self._table(*_ELEMENTS[parent, name], names)
+        self._name, self._names, self._lines, self._rows = name, names, [], []
+        self._blocks.append(Block(table, self._lines, self._rows, self._frame.until))
 
-    def _table(self, parent: str, name: str, names: tuple[str, ...]) -> Table:
-        section, level = _ELEMENTS[parent, name]
-
+    def _table(self, section: str, level: str, names: list[str]) -> Table:
         def show(cells: list[str]) -> str:
-            return " ".join(f'{name}="{text}"' for name, text in zip(names, cells, strict=False))[:RAW_CHARACTERS]
+            return " ".join(f'{name}="{text}"' for name, text in zip(names, cells, strict=True))[:RAW_CHARACTERS]
 
-        if len(self._tables) >= _TABLES:
-            self._tables.clear()
-        table = self._tables[parent, name, names] = Table(section, [plain_name(name) for name in names], show, level)
+        table = Table(section, [plain_name(name) for name in names], show, level)
         self._frame.saw(section, table.names)
         return table
 
@@ -128,7 +134,6 @@ class _Reader:
             raise refuse("trade-confirmation")
         if name == "FlexStatement":
             self._frame.stated.append((attributes.get("fromDate", ""), attributes.get("toDate", "")))
-            self._until = self._frame.until
             account = attributes.get("accountId", "")
             if account and account not in self._frame.accounts:
                 self._frame.accounts.append(account)
@@ -137,5 +142,7 @@ class _Reader:
         elif parent and parent not in _CONTAINERS:
             self._frame.ignored += 1
 
-    def _end(self, _name: str) -> None:
-        self._path.pop()
+    def _end(self, name: str) -> None:
+        if name == self._path[-1]:
+            self._path.pop()
+            self._name = ""
