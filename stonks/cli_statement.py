@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import click
@@ -52,10 +53,13 @@ _COMMON = ("symbol", "isin", "currency", "account", "external_id")
 def read_command(file: Path, currency: str | None) -> None:
     """Read a Flex statement without storing anything."""
     try:
-        with file.open("rb") as source:
+        # A file may turn out to be refused at its end, and nothing of a refused file is said to be in it.
+        with file.open("rb") as source, TemporaryFile("w+", encoding="utf-8") as told:
             reading = read_statement(source, currency=currency.upper() if currency else None)
-            for row in reading:
-                click.echo(json.dumps(as_json(row), ensure_ascii=False))
+            told.writelines(json.dumps(as_json(row), ensure_ascii=False) + "\n" for row in reading)
+            told.seek(0)
+            for line in told:
+                click.echo(line, nl=False)
     except StatementUnreadable as refusal:
         click.echo(f"{refusal.reason}: {refusal}", err=True)
         raise SystemExit(NOT_A_STATEMENT) from None

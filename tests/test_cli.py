@@ -68,6 +68,14 @@ def test_what_is_no_statement_changes_nothing_and_exits_2(app: Flask, portfolio_
     assert "Traceback" not in done.output
 
 
+def test_nothing_is_said_to_be_in_a_file_that_is_refused_at_its_end(app: Flask, portfolio_id: int, file: Path) -> None:
+    assert '"record": "trade"' in run(app, "statement", "read", str(file)).stdout
+    file.write_bytes(b'"BOF","U1","query","1"\n"BOA","U1"\n' + file.read_bytes())
+    done = run(app, "statement", "read", str(file))
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "ends too early" in done.stderr
+
+
 def test_a_portfolio_that_is_not_there_is_said(app: Flask, portfolio_id: int, file: Path) -> None:
     done = run(app, "statement", "import", str(file), "--portfolio", "999")
     assert done.exit_code == 1

@@ -8,11 +8,15 @@ their occurrence number (0-based, in order of the file).
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
 from hashlib import sha1
 
 VERSION = "v1"
+CANCELLED = " (Ca.)"  # behind the side of a trade that takes another back
+
+_SLOTS = 1 << 18  # 2 MB at first: enough for what nearly every file holds
 
 
 def plain(number: Decimal) -> str:
@@ -35,19 +39,41 @@ def trade_identity(
     currency: str,
 ) -> str:
     """The text that names a trade or conversion. `instrument` is the ISIN, else the symbol."""
-    facts = f"{side}{' (Ca.)' if cancels else ''}|{plain(quantity)}|{plain(price)}|{traded_on.isoformat()}"
-    if external_id:
-        return f"{VERSION}|{broker}|trade|{external_id}|{facts}"
-    return f"{VERSION}|{broker}|trade||{facts}|{instrument.upper()}|{currency}"
+    deed = f"{side}{CANCELLED}" if cancels else side
+    facts = external_id, deed, plain(quantity), plain(price), traded_on.isoformat(), instrument, currency
+    return spelled_trade_identities(broker, [facts])[0]
+
+
+def spelled_trade_identities(
+    broker: str, trades: Iterable[tuple[str | None, str, str, str, str, str, str]]
+) -> list[str]:
+    """The same of many, by facts that are spelled already: external ID, side with CANCELLED, plain quantity and price,
+    ISO day, instrument and currency."""
+    start = f"{VERSION}|{broker}|trade|"
+    return [
+        f"{start}{external_id}|{deed}|{quantity}|{price}|{day}"
+        if external_id
+        else f"{start}|{deed}|{quantity}|{price}|{day}|{instrument.upper()}|{currency}"
+        for external_id, deed, quantity, price, day, instrument, currency in trades
+    ]
 
 
 def cash_identity(
     broker: str, external_id: str | None, type_name: str, amount: Decimal, paid_on: date, instrument: str, currency: str
 ) -> str:
     """The text that names a cash transaction. `type_name` is the broker's type, letters and digits only, lower case."""
+    return spelled_cash_identity(
+        broker, external_id, type_name, plain(amount), paid_on.isoformat(), instrument, currency
+    )
+
+
+def spelled_cash_identity(
+    broker: str, external_id: str | None, type_name: str, amount: str, day: str, instrument: str, currency: str
+) -> str:
+    """The same with the amount and the day spelled already: plain, and ISO."""
     if external_id:
-        return f"{VERSION}|{broker}|cash|{external_id}|{type_name}|{plain(amount)}|{currency}"
-    return f"{VERSION}|{broker}|cash||{type_name}|{plain(amount)}|{currency}|{paid_on.isoformat()}|{instrument.upper()}"
+        return f"{VERSION}|{broker}|cash|{external_id}|{type_name}|{amount}|{currency}"
+    return f"{VERSION}|{broker}|cash||{type_name}|{amount}|{currency}|{day}|{instrument.upper()}"
 
 
 def other_identity(broker: str, kind: str, *facts: str) -> str:
@@ -63,46 +89,47 @@ def fingerprint(identity: str, occurrence: int) -> bytes:
 class Fingerprints:
     """The fingerprints of one file's rows, in its order: counts the occurrences of equal identities.
 
-    A million identities may pass, so eight bytes of each one's digest are kept in a flat table, and a counter for
-    repeated ones only. Two of a million sharing eight bytes has a chance of 1 in 30 million.
+    A million identities may pass, so eight bytes of each one are kept in a flat table, and a counter for repeated ones
+    only. Two of a million sharing eight bytes has a chance of 1 in 30 million.
     """
 
     def __init__(self) -> None:
-        self._table = array("Q", bytes(8 * 1024))
-        self._mask = 1023
-        self._free = 682
+        self._make(_SLOTS)
         self._repeated: dict[int, int] = {}
 
     def of(self, identity: str) -> bytes:
         """The same as `fingerprint` of `identity` and the number of times it was asked for before."""
-        digest = sha1(identity.encode(), usedforsecurity=False)
-        occurrence = self._count(int.from_bytes(digest.digest()[:8], "big") or 1)
-        digest.update(f"|{occurrence}".encode())
-        return digest.digest()
+        return self.of_all([identity])[0]
 
-    def _count(self, key: int) -> int:
-        table, mask = self._table, self._mask
-        slot = key & mask
-        while found := table[slot]:
-            if found == key:
-                count = self._repeated[key] = self._repeated.get(key, 0) + 1
-                return count
-            slot = (slot + 1) & mask
-        table[slot] = key
-        self._free -= 1
-        if not self._free:
+    def of_all(self, identities: Sequence[str]) -> list[bytes]:
+        """The same of each, one after the other."""
+        while self._free < len(identities):
             self._grow()
-        return 0
+        marks = [sha1(f"{identity}|0".encode()).digest() for identity in identities]  # noqa: S324
+        table, mask = self._table, self._mask
+        for place, key in enumerate(map(hash, marks)):
+            slot = key & mask
+            while (found := table[slot]) and found != key:
+                slot = (slot + 1) & mask
+            if found:
+                count = self._repeated[key] = self._repeated.get(key, 0) + 1
+                marks[place] = fingerprint(identities[place], count)
+            table[slot] = key
+        self._free -= len(identities)  # some may have been there, so it is a little too careful
+        return marks
+
+    def _make(self, slots: int) -> None:
+        self._table = array("q", [0]) * slots
+        self._mask = slots - 1
+        self._free = slots * 2 // 3
 
     def _grow(self) -> None:
         old = self._table
-        size = 2 * len(old)
-        mask = self._mask = size - 1
-        table = self._table = array("Q", [0]) * size
-        for key in old:
-            if key:
-                slot = key & mask
-                while table[slot]:
-                    slot = (slot + 1) & mask
-                table[slot] = key
-        self._free = size * 2 // 3 - len(old) * 2 // 3
+        self._make(2 * len(old))
+        table, mask = self._table, self._mask
+        for key in filter(None, old):
+            slot = key & mask
+            while table[slot]:
+                slot = (slot + 1) & mask
+            table[slot] = key
+            self._free -= 1

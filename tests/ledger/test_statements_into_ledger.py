@@ -6,6 +6,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -18,15 +19,17 @@ from stonks.ledger.tables import Entry
 from stonks.services import services
 from tests.conftest import Clock
 from tests.needs import not_shipped
-from tests.statements import buy, dividend, statement, withheld
+from tests.statements import DAYS, FRAMES, buy, dividend, statement, told_as, withheld
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "flex-samples" / "derived"
 TRADES = [buy(number, f"202511{number:02}") for number in range(1, 9)]
 CASH = [row for number in range(1, 5) for row in (dividend(number), withheld(number + 50))]
 
 
-def upload(portfolio_id: int, body: bytes, clock: Clock, origin: str = "upload") -> ImportOutcome:
-    reading = exporting.open_upload(services().brokers["ibkr"], BytesIO(body))
+def upload(
+    portfolio_id: int, body: bytes, clock: Clock, origin: str = "upload", day_first: bool | None = None
+) -> ImportOutcome:
+    reading = exporting.open_upload(services().brokers["ibkr"], BytesIO(body), day_first=day_first)
     return importing.import_reading(portfolio_id, reading, origin=origin, now=clock())
 
 
@@ -41,24 +44,44 @@ def test_what_a_sync_brought_is_known_to_an_upload_and_the_other_way_round(portf
     assert upload(portfolio_id, statement(TRADES, CASH), clock, "sync").batch_id is None
 
 
-part_of_trades = st.permutations(TRADES).flatmap(lambda rows: st.integers(0, 8).map(lambda size: rows[:size]))
-part_of_cash = st.permutations(CASH).flatmap(lambda rows: st.integers(0, 8).map(lambda size: rows[:size]))
+RARER = [
+    "EUR.USD,,101,20251104,SELL,-1500.55,1.0842,-2,USD",
+    "AAPL,US0378331005,,20251103,BUY (Ca.),-10,189.5,0,USD",
+    "AAPL,US0378331005,3,20251103,BUY,10,189.4,0,USD",
+    buy(9, "20251102", currency="EUR"),
+]
+REVERSED = [dividend(21), dividend(22, amount="-2.6"), dividend(23), dividend(0).replace(",0,", ",,")]
+rows_of_a_file = st.tuples(st.permutations([*TRADES, *RARER]), st.permutations([*CASH, *REVERSED]))
+part_of_a_year = st.builds(
+    lambda rows, trades, cash: (rows[0][:trades], rows[1][:cash]),
+    rows_of_a_file,
+    st.integers(0, 14),
+    st.integers(0, 12),
+)
+spelled = st.fixed_dictionaries(
+    {"frame": st.sampled_from(FRAMES), "days": st.sampled_from(DAYS), "wide": st.booleans()}
+)
 
 
-@given(parts=st.lists(st.tuples(part_of_trades, part_of_cash), max_size=4))
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_split_overlap_and_order_of_files_gives_the_same_ledger(
-    new_portfolio: Callable[[], int], clock: Clock, parts: list[tuple[list[str], list[str]]]
+def ledger_of(portfolio_id: int) -> list[tuple[object, ...]]:
+    return sorted((entry.fingerprint, entry.type, entry.entry_date, entry.amount) for entry in held(portfolio_id))
+
+
+@given(parts=st.lists(st.tuples(part_of_a_year, spelled), max_size=3), whole=st.tuples(rows_of_a_file, spelled))
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_split_overlap_order_and_spelling_of_files_gives_the_same_ledger(
+    new_portfolio: Callable[[], int],
+    clock: Clock,
+    parts: list[tuple[tuple[list[str], list[str]], dict[str, Any]]],
+    whole: tuple[tuple[list[str], list[str]], dict[str, Any]],
 ) -> None:
-    portfolio_id = new_portfolio()
-    for trades, cash in [*parts, (TRADES, CASH)]:
-        upload(portfolio_id, statement(trades, cash), clock)
-    told = sorted(f"{entry.type} {entry.external_id}" for entry in held(portfolio_id))
-    assert told == sorted(
-        [f"BUY {number}" for number in range(1, 9)]
-        + [f"DIVIDEND {number}" for number in range(1, 5)]
-        + [f"WITHHOLDING_TAX {number + 50}" for number in range(1, 5)]
-    )
+    portfolio_id, plain_id = new_portfolio(), new_portfolio()
+    upload(plain_id, statement([*TRADES, *RARER], [*CASH, *REVERSED]), clock)
+    assert len(held(plain_id)) == len(TRADES) + len(RARER) + len(CASH) + len(REVERSED)
+    for (trades, cash), how in [*parts, whole]:
+        outcome = upload(portfolio_id, told_as(trades, cash, **how), clock, day_first=how["days"].startswith("%d"))
+        assert outcome.problems == 0
+    assert ledger_of(portfolio_id) == ledger_of(plain_id)
 
 
 def test_a_real_account_arrives_with_its_shares_conversions_dividend_and_tax(portfolio_id: int, clock: Clock) -> None:

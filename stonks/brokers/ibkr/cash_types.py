@@ -24,6 +24,7 @@ _KINDS = {
     "commissionadjustments": CashKind.FEE,
     "transactiontax": CashKind.FEE,
     "salestax": CashKind.FEE,
+    "carboncredits": CashKind.FEE,
     "otherincome": CashKind.OTHER,
     "priceadjustments": CashKind.OTHER,
     "cashreceipts": CashKind.OTHER,

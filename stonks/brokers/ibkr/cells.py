@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
+
+from stonks.core.fingerprint import plain
 
 _MANGLED = re.compile(r"\d(?:[.,]\d+)?E\+?\d+", re.IGNORECASE)
 NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)")
+_NO_ZERO = frozenset("123456789")  # a number that begins and ends so is spelled as identities spell it
 BLANKS = frozenset({"", "-", "--", "N/A"})
 # Longer than any real one, and than what the ledger takes: such a row is parked, not the import failed.
 _LONGEST = {
@@ -18,19 +22,19 @@ _LONGEST = {
 
 def check_lengths(cells: dict[str, str]) -> None:
     """Raises ValueError for a name or identifier that is longer than any real one."""
-    for name, longest in _LONGEST.items():
-        if len(cells.get(name, "")) > longest:
-            raise ValueError(f"The field {name} has more than {longest} characters, which no real one has.")
+    for name in _LONGEST.keys() & cells.keys():
+        _check_length(name, cells[name])
 
 
 def text_of(cells: dict[str, str], name: str) -> str:
     """ "" for what IBKR writes where there is nothing."""
-    text = cells.get(name, "")
+    return clean(cells.get(name, ""))
+
+
+def clean(text: str) -> str:
+    """A cell's text trimmed; "" for what IBKR writes where there is nothing."""
+    text = text.strip()
     return "" if text in BLANKS else text
-
-
-def any_of(cells: dict[str, str], *names: str) -> bool:
-    return any(text_of(cells, name) for name in names)
 
 
 def account_of(cells: dict[str, str]) -> str | None:
@@ -38,12 +42,25 @@ def account_of(cells: dict[str, str]) -> str | None:
 
 
 def identifier_of(cells: dict[str, str], name: str) -> str | None:
-    text = text_of(cells, name)
+    return identifier(cells.get(name, ""), name)
+
+
+def identifier(text: str, name: str) -> str | None:
+    """The identifier that a cell of the column `name` holds; None where it is empty or masked."""
+    text = clean(text)
     if text and _MANGLED.fullmatch(text):
         raise ValueError(
             f"The identifier “{text}” was changed by a spreadsheet. Upload the file as IBKR delivers it, unopened."
         )
+    _check_length(name, text)
     return None if text == "REDACTED" else text or None
+
+
+def identifiers(texts: list[str], name: str) -> Sequence[str | None]:
+    """The identifiers of a column's cells: digits alone nearly always."""
+    if all(map(str.isdecimal, texts)) and max(map(len, texts)) <= _LONGEST[name]:
+        return texts
+    return [identifier(text, name) for text in texts]
 
 
 def currency_of(cells: dict[str, str]) -> str:
@@ -57,14 +74,23 @@ def currency_of(cells: dict[str, str]) -> str:
 
 def number_of(cells: dict[str, str], name: str, shown: str) -> Decimal:
     """`shown`: the field's name as a person knows it."""
-    found = number_or_none(cells, name, shown)
+    return number(cells.get(name, ""), shown)
+
+
+def number_or_none(cells: dict[str, str], name: str, shown: str) -> Decimal | None:
+    return decimal_or_none(cells.get(name, ""), shown)
+
+
+def number(text: str, shown: str) -> Decimal:
+    """What a cell holds that must hold a number."""
+    found = decimal_or_none(text, shown)
     if found is None:
         raise ValueError(f"The field {shown} is empty or missing.")
     return found
 
 
-def number_or_none(cells: dict[str, str], name: str, shown: str) -> Decimal | None:
-    text = text_of(cells, name)
+def decimal_or_none(text: str, shown: str) -> Decimal | None:
+    text = clean(text)
     if not text:
         return None
     if not NUMBER.fullmatch(text):
@@ -73,3 +99,25 @@ def number_or_none(cells: dict[str, str], name: str, shown: str) -> Decimal | No
         return Decimal(text)
     except InvalidOperation:
         raise ValueError(f"{shown} is “{text}”, which is not a plain number.") from None
+
+
+def spelled_numbers(texts: list[str], shown: str) -> tuple[list[Decimal], list[str]]:
+    """The numbers of a column's cells, and as identities spell them: nearly always nearly as the cells do."""
+    together = "".join(texts)
+    if not (together.isascii() and together.replace(".", "").isdecimal() and all(texts)):
+        values = [number(text, shown) for text in texts]
+    else:
+        try:
+            values = list(map(Decimal, texts))
+        except InvalidOperation:  # two points in one of them
+            values = [number(text, shown) for text in texts]
+    spelled = [
+        text if text[:1] in _NO_ZERO and text[-1:] in _NO_ZERO else plain(value)
+        for text, value in zip(texts, values, strict=True)
+    ]
+    return values, spelled
+
+
+def _check_length(name: str, text: str) -> None:
+    if len(text) > _LONGEST[name]:
+        raise ValueError(f"The field {name} has more than {_LONGEST[name]} characters, which no real one has.")

@@ -7,13 +7,16 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import BinaryIO, NamedTuple
 
-from stonks.brokers.ibkr.frame import RAW_CHARACTERS, Frame, OddRow, Row, plain_name, section_of
+from stonks.brokers.ibkr.frame import RAW_CHARACTERS, Block, Blocks, Frame, Table, plain_name, section_of
 from stonks.brokers.ibkr.refusals import refuse
 
 _RECORDS = frozenset({"BOF", "BOA", "BOS", "EOS", "EOA", "EOF", "MSG"})
+_LINE_BREAK = re.compile(r"\r\n?|\n")
+_LONGEST_RECORD = 4  # cells, of those that may stand in a section
 _CODE = re.compile(r"[A-Z]{4}")
 _DATE_LIKE = re.compile(r"\d[\d/\-]{5,9}|\d{1,2}-[A-Za-z]{3}-\d{2,4}")
 # Names that stand in the header row of any section; no data row holds two of them.
@@ -27,19 +30,21 @@ _HEADER_WORDS = frozenset(
         "customertype", "dateopened", "exdate", "paydate", "activitycode",
     }
 )  # fmt: skip
+# Columns with a number in every data row, where a header row has a word.
+_NUMBERS = ("quantity", "amount", "endingcash", "rate", "position")
 _CONFIRMATION_MARKS = frozenset({"execid", "brokerexecutioncommission", "allocatedto"})
-
 
 LARGEST = 512 * 1024 * 1024
 _CHUNK = 256 * 1024
+_ROWS = 64  # of a block at most
 
 
 def check_csv(source: BinaryIO) -> CsvForm:
     """The form of the whole file, from one look at its bytes. Raises StatementUnreadable."""
     source.seek(0)
     start = source.read(_CHUNK)
-    decoder = codecs.getincrementaldecoder("utf-8-sig")()
-    encoding, size, chunk, last = "utf-8-sig", 0, start, b""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    encoding, size, chunk, last = "utf-8", 0, start, b""
     while chunk:
         size += len(chunk)
         if size > LARGEST:
@@ -50,13 +55,14 @@ def check_csv(source: BinaryIO) -> CsvForm:
         last = chunk
         chunk = source.read(_CHUNK)
     encoding = _encoding(decoder, b"", encoding, final=True)
-    text = start.decode(encoding, errors="replace")
-    return CsvForm(encoding, _delimiter(text), last.endswith((b"\n", b"\r")))
+    begins = len(codecs.BOM_UTF8) if start.startswith(codecs.BOM_UTF8) else 0
+    text = start[begins:].decode(encoding, errors="replace")
+    return CsvForm(encoding, begins, _delimiter(text), last.endswith((b"\n", b"\r")))
 
 
-def read_csv(source: BinaryIO, form: CsvForm, frame: Frame) -> Iterator[Row | OddRow]:
-    """The rows one by one; `frame` fills on the way. Raises StatementUnreadable while iterated."""
-    source.seek(0)
+def read_csv(source: BinaryIO, form: CsvForm, frame: Frame) -> Blocks:
+    """The rows in blocks; `frame` fills on the way. Raises StatementUnreadable while iterated."""
+    source.seek(form.begins)
     text = io.TextIOWrapper(source, encoding=form.encoding, errors="replace", newline="")
     try:
         yield from _Reader(frame, form).read(text)
@@ -66,6 +72,7 @@ def read_csv(source: BinaryIO, form: CsvForm, frame: Frame) -> Iterator[Row | Od
 
 class CsvForm(NamedTuple):
     encoding: str
+    begins: int  # the first byte behind the mark of the byte order
     delimiter: str
     ends_line: bool  # the last line is whole
 
@@ -74,59 +81,115 @@ class _Reader:
     def __init__(self, frame: Frame, form: CsvForm) -> None:
         self._frame = frame
         self._form = form
-        self._delimiter = form.delimiter
-        self._header: list[str] | None = None
-        self._section = ""
+        self._tables: dict[tuple[str, ...], Table] = {}  # header rows come again for every account and day
+        self._table: Table | None = None
+        self._usual_width = self._number = 0  # of a data row, and the place of its cell that is a number
+        self._descriptor = 0  # cells before the first column's
         self._rows_in_section = 0
+        self._short = False  # the last row has fewer cells than its header
         self._began = self._ended = False
         self._headerless = 0
 
-    def read(self, text: Iterable[str]) -> Iterator[Row | OddRow]:
-        last: list[str] = []
-        line = 0
-        try:
-            for line, cells in self._lines(text):
-                if line == 1 and len(cells) > 1 and cells[1].strip() == "Header":
-                    raise refuse("activity-statement")
-                if cells and any(cells):
-                    row = self._take(line, cells)
-                    last = cells
-                    if row is not None:
-                        yield row
-        except csv.Error:
-            raise refuse("truncated", f"line {line}") from None
-        if self._began and not self._ended:
-            raise refuse("truncated", self._after())
-        if last and self._header and not self._form.ends_line and self._short(last):
-            raise refuse("truncated", self._after())
-        if not self._frame.columns and not self._began:
+    def read(self, text: Iterable[str]) -> Blocks:
+        frame = self._frame
+        source = csv.reader(text, delimiter=self._form.delimiter, strict=True)
+        before, broken = 0, False
+        while not broken:
+            rows: list[list[str]] = []
+            try:
+                rows.extend(islice(source, _ROWS))
+            except csv.Error:  # the file ends within quotes; what came before is read still
+                broken = True
+            if not rows:
+                break
+            lines = range(before + 1, source.line_num + 1)
+            if len(lines) == len(rows) and self._table and self._is_usual(rows):
+                self._rows_in_section += len(rows)
+                self._short = False
+                yield from self._counted(self._table, lines, rows)
+            else:
+                yield from self._sorted(before + 1, rows)
+            before = source.line_num
+        if broken:
+            raise refuse("truncated", f"line {source.line_num}")
+        if (self._began and not self._ended) or (self._short and not self._form.ends_line):
+            raise refuse("truncated", f"line {frame.last_line}" if frame.last_line else "its first line")
+        if not frame.columns and not self._began:
             raise refuse("no-headers" if self._headerless else "not-a-statement")
 
-    def _lines(self, text: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
-        rows = csv.reader(text, delimiter=self._delimiter, strict=True)
-        before = 0
-        for cells in rows:
-            yield before + 1, cells
-            before = rows.line_num
+    def _is_usual(self, rows: list[list[str]]) -> bool:
+        """Whether all are data rows of the present table, as nearly all of a long file are: told by their number of
+        cells, and by a number where a header row has a word."""
+        if set(map(len, rows)) != {self._usual_width}:
+            return False
+        return "".join([row[self._number][-1:] or "?" for row in rows]).isdecimal()
 
-    def _take(self, line: int, cells: list[str]) -> Row | OddRow | None:
+    def _sorted(self, line: int, rows: list[list[str]]) -> Blocks:
+        """The data rows among these, the first of which begins at `line`; note is taken of the others."""
+        table = self._table
+        lines: list[int] = []
+        together: list[list[str]] = []
+        for cells in rows:
+            data = self._data_of(line, cells)
+            if data is not None and self._table is not None:
+                fits = len(data) == len(self._table.names)
+                its_table = self._table if fits else self._odd(self._table, data)
+                if its_table is not table:
+                    yield from self._counted(table, lines, together)
+                    table, lines, together = its_table, [], []
+                lines.append(line)
+                together.append(data)
+            line += 1 + sum(len(_LINE_BREAK.findall(cell)) for cell in cells if "\n" in cell or "\r" in cell)
+        yield from self._counted(table, lines, together)
+
+    def _counted(self, table: Table | None, lines: Sequence[int], rows: list[list[str]]) -> Blocks:
+        """These rows as a block, if their section matters."""
+        if table is None or not rows:
+            return
+        if not table.section:
+            self._frame.ignored += len(rows)
+            return
+        self._frame.rows += len(rows)
+        if not table.odd:
+            self._frame.last_line = lines[-1]
+        yield Block(table, lines, rows, self._frame.until)
+
+    def _data_of(self, line: int, cells: list[str]) -> list[str] | None:
+        """The cells of a data row, without its descriptor; None for what is none, of which note is taken."""
+        if not any(cells):
+            return None
+        self._short = False
         first = cells[0].strip().upper()
         second = cells[1].strip().upper() if len(cells) > 1 else ""
-        if first in _RECORDS:
+        table = self._table
+        fits = table is not None and len(cells) == len(table.names) > _LONGEST_RECORD
+        if first in _RECORDS and not fits:  # MSG and BOF are symbols too
             self._record(first, cells)
         elif second in ("BOS", "EOS") and _CODE.fullmatch(first):
             self._record(second, [second, first, *cells[2:]])
-        elif first in ("HEADER", "DATA"):
-            cells = cells[2:] if _CODE.fullmatch(second) and second == cells[1].strip() != "ISIN" else cells[1:]
-            if first == "HEADER":
-                self._begin(cells)
-            else:
-                return self._data(line, cells)
+        elif first == "HEADER":
+            coded = _CODE.fullmatch(cells[1].strip()) if len(cells) > 1 else None
+            self._descriptor = 2 if coded and plain_name(cells[1]) not in _HEADER_WORDS else 1
+            self._begin(cells[self._descriptor :])
+        elif first == "DATA" and self._descriptor:
+            return self._noted(cells[self._descriptor :])
+        elif line == 1 and second == "HEADER":
+            raise refuse("activity-statement")
         elif self._is_header(cells):
             self._begin(cells)
+        elif table is None:
+            told = any(any(character.isdigit() for character in cell) for cell in cells)
+            self._headerless += len(cells) >= 5 and told
         else:
-            return self._data(line, cells)
+            return self._noted(cells)
         return None
+
+    def _noted(self, cells: list[str]) -> list[str] | None:
+        if self._table is None:
+            return None
+        self._rows_in_section += 1
+        self._short = len(cells) < len(self._table.names)
+        return cells
 
     def _record(self, kind: str, cells: list[str]) -> None:
         if kind == "MSG":
@@ -139,59 +202,48 @@ class _Reader:
             if kind == "BOA" and len(cells) > 1 and cells[1] not in self._frame.accounts and cells[1] != "QueryName":
                 self._frame.accounts.append(cells[1])
         elif kind == "BOS":
-            self._header, self._section, self._rows_in_section = None, "", 0
+            self._leave()
         elif kind == "EOS":
             told = cells[2].strip() if len(cells) > 2 else ""
-            if told.isdigit() and self._header is not None and int(told) != self._rows_in_section:
+            if self._table is not None and told.isdecimal() and told.lstrip("0") != str(self._rows_in_section or ""):
                 self._frame.warnings.append(
                     f"The section “{cells[1]}” says it has {told} rows, but {self._rows_in_section} were found."
                 )
-            self._header, self._section = None, ""
+            self._leave()
         elif kind in ("EOA", "EOF"):
             self._ended = True
 
+    def _leave(self) -> None:
+        self._table, self._usual_width, self._rows_in_section = None, 0, 0
+
     def _is_header(self, cells: list[str]) -> bool:
-        # Asked of every row, so the cheap half comes first: most data rows have a cell of digits only.
+        # The cheap half comes first: most data rows have a cell of digits only.
         for cell in cells:
             if cell.isdigit():
                 return False
         return sum(plain_name(cell) in _HEADER_WORDS for cell in cells) >= 2
 
     def _begin(self, cells: list[str]) -> None:
-        header = [plain_name(cell) for cell in cells]
-        columns = set(header)
-        if "buysell" in columns and "tradeprice" not in columns and columns & _CONFIRMATION_MARKS:
-            raise refuse("trade-confirmation")
-        repeated = header == self._header
-        self._header, self._section = header, section_of(columns)
-        self._frame.saw(self._section, columns)
-        if not repeated:
+        names = tuple(plain_name(cell) for cell in cells)
+        table = self._tables.get(names)
+        if table is None:
+            columns = set(names)
+            if "buysell" in columns and "tradeprice" not in columns and columns & _CONFIRMATION_MARKS:
+                raise refuse("trade-confirmation")
+            table = self._tables[names] = Table(section_of(columns), names, self._show)
+        self._frame.saw(table.section, names)
+        if table is not self._table:
             self._rows_in_section = 0
+        self._table = table
+        self._number = next((table.places[name] for name in _NUMBERS if name in table), 0)
+        self._usual_width = len(names) if len(names) > _LONGEST_RECORD and not self._descriptor else 0
 
-    def _data(self, line: int, cells: list[str]) -> Row | OddRow | None:
-        if self._header is None:
-            if len(cells) >= 5 and any(any(character.isdigit() for character in cell) for cell in cells):
-                self._headerless += 1
-            return None
-        self._rows_in_section += 1
-        if not self._section:
-            self._frame.ignored += 1
-            return None
-        self._frame.rows += 1
-        raw = self._delimiter.join(cells)[:RAW_CHARACTERS]
-        if len(cells) != len(self._header):
-            reason = f"The row has {len(cells)} cells, its header {len(self._header)}."
-            return OddRow(line, self._section, reason, raw)
-        self._frame.last_line = line
-        named = {name: cell.strip() for name, cell in zip(self._header, cells, strict=True)}
-        return Row(line, self._section, named, raw, named.get("levelofdetail", "").upper())
+    def _odd(self, table: Table, cells: list[str]) -> Table:
+        reason = f"The row has {len(cells)} cells, its header {len(table.names)}."
+        return Table(table.section, (), self._show, odd=reason)
 
-    def _short(self, cells: list[str]) -> bool:
-        expected = len(self._header or ())
-        return cells[0] not in _RECORDS and len(cells) < expected and not self._is_header(cells)
-
-    def _after(self) -> str:
-        return f"line {self._frame.last_line}" if self._frame.last_line else "its first line"
+    def _show(self, cells: list[str]) -> str:
+        return self._form.delimiter.join(cells)[:RAW_CHARACTERS]
 
 
 def _encoding(decoder: codecs.IncrementalDecoder, chunk: bytes, encoding: str, *, final: bool = False) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 
 from stonks.brokers.ibkr.frame import CASH, TRADES
@@ -16,7 +15,7 @@ class Found:
     """What the doctor looks at."""
 
     columns: dict[str, set[str]]  # section -> plain column names
-    levels: Counter[str]  # of the trades' rows
+    levels: frozenset[str]  # of detail, of the trades' rows
     cash_types: frozenset[str]
     kinds: frozenset[str]
     accounts: int
@@ -130,11 +129,11 @@ def _unticked(types: frozenset[str]) -> list[Finding]:
     return []
 
 
-def _levels(levels: Counter[str]) -> list[Finding]:
-    other = sorted(level for level in levels if level not in ("", "EXECUTION", "DETAIL"))
+def _levels(levels: frozenset[str]) -> list[Finding]:
+    executions = levels & {"", "EXECUTION", "DETAIL"}
+    other = sorted(levels - executions)
     if not other:
         return []
-    executions = levels["EXECUTION"] + levels["DETAIL"] + levels[""]
     names = ", ".join(level.replace("_", " ").capitalize() for level in other)
     if not executions:
         return [

@@ -14,6 +14,7 @@ _OCC_OPTION = re.compile(r"[A-Z0-9.]{1,6} +\d{6}[CP]\d{8}")
 _EUREX_OPTION = re.compile(r"[CP] [A-Z0-9]+ +\d{8} .*")
 _FUTURE = re.compile(r"[A-Z0-9]{1,4}[FGHJKMNQUVXZ]\d{1,2}|[A-Z0-9]+ +\d{8} .*")
 _FUTURE_OPTION = re.compile(r"[A-Z0-9]{2,5}[FGHJKMNQUVXZ]\d{1,2} [CP]\d+.*")
+_COIN = re.compile(r"[A-Z0-9]{2,10}\.[A-Z]{3}-[A-Z]+|(?:BTC|ETH|LTC|BCH|SOL|ADA|XRP)\.[A-Z]{3}")
 _CFD = re.compile(r"[A-Z0-9]+n")
 
 
@@ -27,6 +28,8 @@ def asset_class_of(told: str, symbol: str, isin: str, isin_is_told: bool) -> str
         return told.upper()
     if isin:
         return "STK"
+    if _COIN.fullmatch(symbol):
+        return "CRYPTO"
     if is_pair(symbol):
         return "CASH"
     if _OCC_OPTION.fullmatch(symbol) or _EUREX_OPTION.fullmatch(symbol):

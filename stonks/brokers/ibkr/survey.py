@@ -1,95 +1,98 @@
-"""What must be known of a whole file before its first row means anything: seen in a pass of its own."""
+"""Questions about a whole file, asked by a row that means one thing or another depending on the rest.
+
+Each is answered by passes of its own over the file, once. Most files answer none of them: dates without slashes, a level
+of detail or an ID on every row.
+"""
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from decimal import Decimal
+from functools import cached_property
 
 from stonks.brokers.ibkr import cash_types
-from stonks.brokers.ibkr.cells import BLANKS, NUMBER
-from stonks.brokers.ibkr.dates import slashed_parts
-from stonks.brokers.ibkr.frame import CASH, RAW_CHARACTERS, TRADES, OddRow, Row
-from stonks.core.fingerprint import plain
+from stonks.brokers.ibkr.cells import NUMBER, clean, text_of
+from stonks.brokers.ibkr.dates import DateReader, slashed_parts
+from stonks.brokers.ibkr.frame import CASH, TRADES, Blocks, Row
+
+Group = tuple[str, str, str, str]  # instrument, day, type, currency
 
 
-@dataclass(frozen=True, slots=True)
 class Survey:
-    """What must be known of the whole file before its first row."""
+    """`again` opens the file's rows from the start, and leaves the reading that goes on where it was."""
 
-    trade_ids_told: bool  # a column of Trade IDs that is empty throughout tells nothing
-    detailed_types: frozenset[str]  # types that have DETAIL rows
-    detailed_sums: frozenset[tuple[str, ...]]  # (instrument, day, type, currency, sum) of rows with a Transaction ID
+    def __init__(self, again: Callable[[], AbstractContextManager[Blocks]]) -> None:
+        self._again = again
+        self._sums: dict[Group, Decimal] | None = None
 
+    @cached_property
+    def date_order(self) -> str:
+        """ "day" or "month" first; "open": no slashed date of the file settles it."""
+        with self._again() as blocks:
+            for block in blocks:
+                for column in [block.table.column(name) for name in block.table.places if "date" in name]:
+                    for text in column(block):
+                        if "/" in text and (parts := slashed_parts(text.strip())) and max(parts) > 12:
+                            return "day" if parts[0] > 12 else "month"
+        return "open"
 
-class Surveyor:
-    """Looks at the rows of a whole file, one by one, for what `Survey` tells."""
+    @cached_property
+    def trade_ids_told(self) -> bool:
+        """A column of Trade IDs that is empty throughout tells nothing."""
+        with self._again() as blocks:
+            trades = (block for block in blocks if block.table.section == TRADES)
+            return any(any(map(clean, block.table.column("tradeid")(block))) for block in trades)
 
-    def __init__(self) -> None:
-        self.levels: Counter[str] = Counter()  # of the trades' rows
-        self.cash_types: set[str] = set()
-        self.slashed: str | None = None  # "day" or "month" first, "open": slashed but not settled, None: no such dates
-        self._detailed: set[str] = set()
-        self._trade_ids_told = False
-        self._anonymous: set[tuple[str, ...]] = set()
+    @cached_property
+    def detailed_types(self) -> frozenset[str]:
+        """The types of cash that have DETAIL rows."""
+        with self._again() as blocks:
+            return frozenset(
+                cash_types.type_name(row.cells.get("type", "")) for row in _cash(blocks) if row.level == "DETAIL"
+            )
 
-    def see(self, row: Row) -> None:
-        cells = row.cells
-        if self.slashed in (None, "open") and ("/" in row.raw or len(row.raw) >= RAW_CHARACTERS):
-            self._settle(cells)
-        if row.section == TRADES:
-            self.levels[row.level] += 1
-        if row.section != CASH:
-            self._trade_ids_told = self._trade_ids_told or cells.get("tradeid", "") not in BLANKS
-            return
-        name = cash_types.type_name(cells.get("type", ""))
-        self.cash_types.add(name)
-        if row.level == "DETAIL":
-            self._detailed.add(name)
-        elif not row.level and _identifierless(cells):
-            self._anonymous.add(_group_key(row))
+    def is_told_in_detail(self, row: Row, amount: Decimal, dates: DateReader) -> bool:
+        """Whether rows with a Transaction ID of the same instrument, day, type and currency add up to the amount of
+        this one, which has none and tells no level of detail."""
+        if self._sums is None:
+            self._sums = self._sum(dates)
+        return self._sums.get(_group(row, dates)) == amount
 
-    def survey(self, again: Callable[[], Iterable[Row | OddRow]]) -> Survey:
-        """`again` reads the rows once more, which sums need; asked only where cash rows without an ID are."""
-        sums: dict[tuple[str, ...], Decimal] = {}
-        for row in again() if self._anonymous else ():
-            if (
-                isinstance(row, OddRow)
-                or row.section != CASH
-                or row.level
-                or row.cells.get("transactionid", "") in BLANKS
-            ):
-                continue
-            if (key := _group_key(row)) in self._anonymous and NUMBER.fullmatch(row.cells.get("amount", "")):
-                sums[key] = sums.get(key, Decimal()) + Decimal(row.cells["amount"])
-        detailed = frozenset((*key, plain(total)) for key, total in sums.items())
-        return Survey(self._trade_ids_told, frozenset(self._detailed), detailed)
-
-    def _settle(self, cells: dict[str, str]) -> None:
-        for name, text in cells.items():
-            if "/" in text and "date" in name and (parts := slashed_parts(text)):
-                self.slashed = "day" if parts[0] > 12 else "month" if parts[1] > 12 else "open"
-                if self.slashed != "open":
-                    return
+    def _sum(self, dates: DateReader) -> dict[Group, Decimal]:
+        """Of the groups that rows without an ID belong to: only those are asked for."""
+        with self._again() as blocks:
+            asked = {
+                _group(row, dates) for row in _cash(blocks) if not (row.level or text_of(row.cells, "transactionid"))
+            }
+        sums: dict[Group, Decimal] = {}
+        with self._again() as blocks:
+            for row in _cash(blocks):
+                text = row.cells.get("amount", "")
+                if not row.level and text_of(row.cells, "transactionid") and NUMBER.fullmatch(text):
+                    group = _group(row, dates)
+                    if group in asked:
+                        sums[group] = sums.get(group, Decimal()) + Decimal(text)
+        return sums
 
 
-def _identifierless(cells: dict[str, str]) -> bool:
-    return cells.get("transactionid", "") in BLANKS or cells["transactionid"] == "REDACTED"
+def _cash(blocks: Blocks) -> Iterator[Row]:
+    for block in blocks:
+        if block.table.section == CASH and not block.table.odd:
+            yield from block.named()
 
 
-def _group_key(row: Row) -> tuple[str, ...]:
+def _group(row: Row, dates: DateReader) -> Group:
     cells = row.cells
-    instrument = cells.get("isin") or cells.get("symbol", "")
-    day = re.split(r"[;, T]", cells.get("datetime", ""), maxsplit=1)[0]
+    told = cells.get("datetime", "")
+    try:
+        day = dates.day(told).isoformat()
+    except ValueError:
+        day = told
+    currency = text_of(cells, "currencyprimary") or text_of(cells, "currency")
     return (
-        instrument,
+        text_of(cells, "isin") or text_of(cells, "symbol"),
         day,
         cash_types.type_name(cells.get("type", "")),
-        cells.get("currencyprimary") or cells.get("currency", ""),
+        currency,
     )
-
-
-def group_of(row: Row, amount: Decimal) -> tuple[str, ...]:
-    return (*_group_key(row), plain(amount))

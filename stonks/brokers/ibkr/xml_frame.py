@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import BinaryIO
 from xml.parsers import expat
 
@@ -15,8 +14,10 @@ from stonks.brokers.ibkr.frame import (
     RAW_CHARACTERS,
     TRADES,
     TRANSFERS,
+    Block,
+    Blocks,
     Frame,
-    Row,
+    Table,
     plain_name,
 )  # fmt: skip
 from stonks.brokers.ibkr.refusals import refuse
@@ -38,34 +39,44 @@ _ELEMENTS = {
 _SECTIONS = {parent: section for (parent, _), (section, _) in _ELEMENTS.items()}
 _CONTAINERS = frozenset({"FlexQueryResponse", "FlexStatements", "FlexStatement"})
 
-
 _CHUNK = 64 * 1024
+_TABLES = 512  # kept at once; real statements have a few
 
 
-def read_xml(source: BinaryIO, frame: Frame) -> Iterator[Row]:
-    """The rows one by one; `frame` fills on the way. Raises StatementUnreadable while iterated."""
+def read_xml(source: BinaryIO, frame: Frame) -> Blocks:
+    """The rows in blocks; `frame` fills on the way. Raises StatementUnreadable while iterated."""
     source.seek(0)
-    return _Reader(frame).read(source)
+    yield from _Reader(frame).read(source)
 
 
 class _Reader:
     def __init__(self, frame: Frame) -> None:
         self._frame = frame
-        self._path: list[str] = []
-        self._names: dict[str, str] = {}
-        self._rows: list[Row] = []  # of the chunk being parsed
+        self._path: list[str] = [""]  # of elements that are no rows
+        self._tables: dict[tuple[str, str, tuple[str, ...]], Table] = {}
+        self._blocks: list[Block] = []  # of the chunk being parsed
+        # Of the block being filled: the element, its attributes, and what goes into the block.
+        self._name = ""
+        self._names: list[str] = []
+        self._lines: list[int] = []
+        self._rows: list[list[str]] = []
         parser = self._parser = expat.ParserCreate()
+        parser.ordered_attributes = True
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
         parser.StartDoctypeDeclHandler = self._forbid
         parser.EntityDeclHandler = self._forbid
-        parser.buffer_text = True
 
-    def read(self, source: BinaryIO) -> Iterator[Row]:
+    def read(self, source: BinaryIO) -> Blocks:
+        frame = self._frame
         while chunk := source.read(_CHUNK):
             self._parse(chunk)
-            yield from self._rows
-            self._rows.clear()
+            for block in self._blocks:
+                frame.rows += len(block.rows)
+                frame.last_line = block.lines[-1]
+                yield block
+            self._blocks.clear()
+            self._name = ""
         self._parse(b"")
 
     def _parse(self, chunk: bytes) -> None:
@@ -76,18 +87,48 @@ class _Reader:
                 expat.errors.codes[expat.errors.XML_ERROR_NO_ELEMENTS],
                 expat.errors.codes[expat.errors.XML_ERROR_UNCLOSED_TOKEN],
             )
-            if ended and self._path:
-                line = self._frame.last_line
+            if ended and len(self._path) > 1:
+                line = self._blocks[-1].lines[-1] if self._blocks else self._frame.last_line
                 raise refuse("truncated", f"line {line}" if line else "its first line") from None
             raise refuse("malformed-xml", f"line {error.lineno}") from None
 
     def _forbid(self, *_: object) -> None:
         raise refuse("forbidden-xml")
 
-    def _start(self, name: str, attributes: dict[str, str]) -> None:
-        parent = self._path[-1] if self._path else ""
-        self._path.append(name)
-        if len(self._path) == 1 and name != "FlexQueryResponse":
+    def _start(self, name: str, attributes: list[str]) -> None:
+        """`attributes`: names and values by turns, in the element's order."""
+        names = attributes[::2]
+        if name != self._name or names != self._names:  # most rows are like the one before
+            self._name = ""
+            parent = self._path[-1]
+            if (parent, name) not in _ELEMENTS:
+                self._path.append(name)
+                self._other(parent, name, dict(zip(names, attributes[1::2], strict=True)))
+                return
+            self._begin(parent, name, names)
+        self._lines.append(self._parser.CurrentLineNumber)
+        self._rows.append(attributes[1::2])
+
+    def _begin(self, parent: str, name: str, names: list[str]) -> None:
+        key = parent, name, tuple(names)
+        table = self._tables.get(key)
+        if table is None:
+            if len(self._tables) >= _TABLES:
+                self._tables.clear()
+            table = self._tables[key] = self._table(*_ELEMENTS[parent, name], names)
+        self._name, self._names, self._lines, self._rows = name, names, [], []
+        self._blocks.append(Block(table, self._lines, self._rows, self._frame.until))
+
+    def _table(self, section: str, level: str, names: list[str]) -> Table:
+        def show(cells: list[str]) -> str:
+            return " ".join(f'{name}="{text}"' for name, text in zip(names, cells, strict=True))[:RAW_CHARACTERS]
+
+        table = Table(section, [plain_name(name) for name in names], show, level)
+        self._frame.saw(section, table.names)
+        return table
+
+    def _other(self, parent: str, name: str, attributes: dict[str, str]) -> None:
+        if parent == "" and name != "FlexQueryResponse":
             raise refuse("envelope" if name == "FlexStatementResponse" else "not-a-statement")
         if name == "FlexQueryResponse" and attributes.get("type") == "TCF":
             raise refuse("trade-confirmation")
@@ -97,26 +138,11 @@ class _Reader:
             if account and account not in self._frame.accounts:
                 self._frame.accounts.append(account)
         elif name in _SECTIONS:
-            self._frame.saw(_SECTIONS[name], set())
-        elif (parent, name) in _ELEMENTS:
-            self._row(*_ELEMENTS[parent, name], attributes)
+            self._frame.saw(_SECTIONS[name], ())
         elif parent and parent not in _CONTAINERS:
             self._frame.ignored += 1
 
-    def _row(self, section: str, level: str, attributes: dict[str, str]) -> None:
-        cells = {self._plain(name): text.strip() for name, text in attributes.items()}
-        self._frame.columns[section].update(cells)
-        raw = " ".join(f'{name}="{text}"' for name, text in attributes.items())[:RAW_CHARACTERS]
-        told = cells.get("levelofdetail", "").upper()
-        self._frame.rows += 1
-        line = self._frame.last_line = self._parser.CurrentLineNumber
-        self._rows.append(Row(line, section, cells, raw, told or level))
-
-    def _plain(self, name: str) -> str:
-        plain = self._names.get(name)
-        if plain is None:
-            plain = self._names[name] = plain_name(name)
-        return plain
-
-    def _end(self, _name: str) -> None:
-        self._path.pop()
+    def _end(self, name: str) -> None:
+        if name == self._path[-1]:
+            self._path.pop()
+            self._name = ""

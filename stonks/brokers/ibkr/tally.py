@@ -1,0 +1,110 @@
+"""What the rows of a file turned out to be, counted while they are read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from hashlib import sha1
+from operator import attrgetter, itemgetter
+from typing import cast
+
+from stonks.brokers.ibkr.reading import CashTold, Left, Taken
+from stonks.core.records import (
+    CashBalance,
+    CashKind,
+    CashTransaction,
+    CorporateAction,
+    FxConversion,
+    FxRate,
+    Period,
+    Position,
+    Record,
+    RowProblem,
+    Trade,
+    Transfer,
+)  # fmt: skip
+
+_DATED = frozenset({Trade, CashTransaction, FxConversion})  # by their first fact
+_OTHERS = frozenset({CorporateAction, Transfer, Position})
+_RECORDS = _DATED | _OTHERS
+_FIRST, _CURRENCY, _ACCOUNT = itemgetter(0), attrgetter("currency"), attrgetter("account")
+_DIVIDENDS = frozenset({CashKind.DIVIDEND, CashKind.PAYMENT_IN_LIEU})
+
+
+@dataclass(slots=True)
+class Tally:
+    only: str | None  # the currency asked for; None = all
+    kinds: Counter[type] = field(default_factory=Counter)  # of records
+    days: set[date] = field(default_factory=set)  # of trades, conversions and cash
+    currencies: set[str] = field(default_factory=set)
+    accounts: set[str | None] = field(default_factory=set)
+    rates: list[FxRate] = field(default_factory=list)
+    balances: list[CashBalance] = field(default_factory=list)
+    cash_rows: int = 0  # of the cash report
+    dividends: int = 0
+    summaries: int = 0  # rows left out because their details count
+    problems: int = 0
+    ignored: int = 0  # rows that do not matter here
+    undated: bool = False  # there are positions that don't say of which day they are
+    _unread: Counter[bytes] = field(default_factory=Counter)
+
+    def count(self, taken: Sequence[Taken]) -> list[Record]:
+        """Counts what was made of a block's rows. Answers what goes into the ledger."""
+        kinds = set(map(type, taken))
+        records = cast(list[Record], [each for each in taken if type(each) in _RECORDS])
+        if len(records) < len(taken):
+            for each in taken:
+                self._count_aside(each)
+        if self.only:
+            of_any = len(records)
+            records = [record for record in records if record.currency == self.only]
+            self.ignored += of_any - len(records)
+        self.kinds.update(map(type, records))
+        self.currencies.update(map(_CURRENCY, records))
+        self.accounts.update(map(_ACCOUNT, records))
+        if kinds & _DATED:
+            self.days.update(map(_FIRST, records))
+        if CashTransaction in kinds:
+            self.dividends += sum(
+                isinstance(record, CashTransaction) and record.kind in _DIVIDENDS for record in records
+            )
+        return records
+
+    def _count_aside(self, each: Taken) -> None:
+        if isinstance(each, FxRate):
+            self.rates.append(each)
+        elif isinstance(each, CashTold):
+            self.cash_rows += 1
+            self.balances += [one for one in each.balances if self.only in (None, one.currency)]
+        elif each is Left.SUMMARY:
+            self.summaries += 1
+        elif isinstance(each, Left):
+            self.ignored += 1
+            self.undated = self.undated or each is Left.UNDATED
+
+    def problem(self, line: int, section: str, reason: str, raw: str) -> RowProblem:
+        """Equal unreadable rows of one file are as many problems, so the digest counts them like entries."""
+        text = f"{section}|{raw}"
+        key = sha1(text.encode(), usedforsecurity=False).digest()
+        digest = sha1(f"{text}|{self._unread[key]}".encode(), usedforsecurity=False).digest()
+        self._unread[key] += 1
+        self.problems += 1
+        return RowProblem(line, section, reason, raw, digest)
+
+    @property
+    def others(self) -> int:
+        return sum(self.kinds[kind] for kind in _OTHERS)
+
+    @property
+    def span(self) -> Period | None:
+        return Period(min(self.days), max(self.days)) if self.days else None
+
+    def check(self, rows: int) -> int:
+        """The rows that count, of `rows` in the file: each is a record, a summary or a problem, and none is lost."""
+        counted = rows - self.ignored - len(self.rates) - self.cash_rows
+        accounted = sum(self.kinds.values()) + self.summaries + self.problems
+        if accounted != counted:
+            raise AssertionError(f"{counted} rows, but {accounted} accounted for")
+        return counted
