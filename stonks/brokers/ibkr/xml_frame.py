@@ -39,7 +39,7 @@ _ELEMENTS = {
 _SECTIONS = {parent: section for (parent, _), (section, _) in _ELEMENTS.items()}
 _CONTAINERS = frozenset({"FlexQueryResponse", "FlexStatements", "FlexStatement"})
 
-_CHUNK = 64 * 1024
+_CHUNK = 16 * 1024  # some hundred rows: more of them at once only keeps the garbage collector busy
 _TABLES = 512  # kept at once; real statements have a few
 
 
