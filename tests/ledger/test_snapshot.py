@@ -20,6 +20,7 @@ from stonks.ledger.manual import ManualEntry
 from stonks.ledger.snapshot_tables import Snapshot, SnapshotHolding, SnapshotLot, SnapshotMonth
 from stonks.ledger.tables import Entry, Portfolio
 from stonks.portfolio import holdings
+from stonks.portfolio.lots import Method
 from tests.conftest import Clock
 from tests.readings import ReadingOf, dividend, position, trade
 
@@ -337,3 +338,32 @@ def test_figures_are_not_kept_beyond_a_change(portfolio_id: int, clock: Clock) -
         importing.import_reading(portfolio_id, ReadingOf([row]), origin="sync", now=clock())
         (one,) = figures.holdings(portfolio, clock().date())
         assert one.valued.quantity == 10 * number
+
+
+def test_a_trade_counts_no_more_when_discarded_and_again_when_restored(portfolio_id: int, clock: Clock) -> None:
+    portfolio = db.session.get(Portfolio, portfolio_id)
+    assert portfolio is not None
+    rows = [trade(number, quantity="10", price="100", commission=None) for number in ("1", "2")]
+    importing.import_reading(portfolio_id, ReadingOf(rows), origin="sync", now=clock())
+    one = db.session.scalars(select(Entry.id)).first()
+    assert one is not None
+    for change, quantity in (
+        (lambda: review.discard(portfolio_id, one, clock()), 10),
+        (lambda: review.restore(portfolio_id, one), 20),
+    ):
+        change()
+        assert [held.valued.quantity for held in figures.holdings(portfolio, clock().date())] == [quantity]
+
+
+def test_another_choice_of_lots_makes_all_figures_anew(portfolio_id: int, clock: Clock) -> None:
+    portfolio = db.session.get(Portfolio, portfolio_id)
+    assert portfolio is not None
+    rows = [
+        trade("1", quantity="10", price="100", commission=None),
+        trade("2", quantity="10", price="200", commission=None, on=DAY + timedelta(days=20)),
+        trade("3", side=Side.SELL, quantity="10", price="300", commission=None, on=DAY + timedelta(days=30)),
+    ]
+    importing.import_reading(portfolio_id, ReadingOf(rows), origin="sync", now=clock())
+    for method, cost in ((Method.FIFO, 2000), (Method.AVERAGE, 1500)):
+        portfolios.rename(portfolio, "Lots", "USD", method)
+        assert [held.valued.cost for held in figures.holdings(portfolio, clock().date())] == [cost]
