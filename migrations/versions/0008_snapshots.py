@@ -106,7 +106,6 @@ def upgrade() -> None:
         sa.Column("oldest_rate", sa.Date(), nullable=True),
         sa.Column("income_base", sa.Numeric().with_variant(sa.Text(), "sqlite"), nullable=False),
         sa.Column("unconverted", sa.Integer(), nullable=False),
-        sa.Column("first_day", sa.Date(), nullable=True),
         sa.Column("last_day", sa.Date(), nullable=True),
         sa.Column("reported", sa.Numeric().with_variant(sa.Text(), "sqlite"), nullable=True),
         sa.Column("quantity_then", sa.Numeric().with_variant(sa.Text(), "sqlite"), nullable=False),

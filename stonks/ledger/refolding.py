@@ -82,7 +82,6 @@ def family(names: set[Name], by: Reckoning) -> Refolded:
                 "called": _called(found, instrument),
                 "oldest_rate": rates.oldest,
                 # Of the whole family, as whatever moved may have touched this one's lots.
-                "first_day": rows[0].entry_date if rows else None,
                 "last_day": rows[-1].entry_date if rows else None,
                 "reported": reported.get(key),
                 "quantity_then": quantity_then,

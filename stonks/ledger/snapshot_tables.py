@@ -87,7 +87,6 @@ class SnapshotHolding(Base):
     oldest_rate: Mapped[date | None]  # of the rates used, the oldest that stood in for a later day's
     income_base: Mapped[Decimal] = mapped_column(ExactDecimal)  # net, all there ever was
     unconverted: Mapped[int]  # receipts without a rate, left out of that
-    first_day: Mapped[date | None]
     last_day: Mapped[date | None]
     reported: Mapped[Decimal | None] = mapped_column(ExactDecimal)  # the broker's quantity; None = not reported
     quantity_then: Mapped[Decimal] = mapped_column(ExactDecimal)  # ours on the day of the broker's word

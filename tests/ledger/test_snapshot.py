@@ -169,14 +169,15 @@ def change(portfolio_id: int, what: tuple[Any, ...], clock: Clock) -> None:
 
 
 def stored(portfolio_id: int) -> dict[str, Any]:
-    """Every figure there is, but how often it was made."""
+    """Every figure there is, but not how often it was made, nor the last day of a family: one that was larger once stays
+    so, and is then reckoned anew a little more often."""
     assert snapshot.refresh(portfolio_id)
     found: dict[str, Any] = {}
     for table, by in (
         (SnapshotHolding, ("key",)), (SnapshotLot, ("key", "place")), (SnapshotMonth, ("month", "currency")),
         (Snapshot, ("portfolio_id",)),
     ):  # fmt: skip
-        columns = [c for c in table.__table__.columns if c.name not in ("version", "foldings")]
+        columns = [c for c in table.__table__.columns if c.name not in ("version", "foldings", "last_day")]
         rows = db.session.execute(select(*columns).where(table.portfolio_id == portfolio_id))
         found[table.__tablename__] = {tuple(getattr(row, name) for name in by): row._asdict() for row in rows}
     db.session.rollback()
