@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 
+from stonks.core.days import spoken
 from stonks.portfolio.lots import ZERO, Book, ClosedLot, Lot, share
 from stonks.portfolio.movements import Movement
 
@@ -64,15 +65,15 @@ def _alone(leg: Movement, book: Book, change: Decimal, cash: Decimal) -> None:
     if change * _sign(book) > 0:
         if leg.action_kind in ("FS", "SD") and not held:
             book.missing += change
-            book.say(f"Nothing was held when the split of {leg.on.isoformat()} came.")
+            book.say(f"Nothing was held when the split of {spoken(leg.on)} came.")
             return
         alone_is_odd = leg.action_kind in _EXCHANGES and leg.action_kind != "SO" and not cash
         if alone_is_odd:
-            book.say(f"It came by a corporate action on {leg.on.isoformat()}, and what went for it is not here.")
+            book.say(f"It came by a corporate action on {spoken(leg.on)}, and what went for it is not here.")
         book.add(Lot(leg.on, change, -cash, cost_known=not alone_is_odd))
     elif leg.action_kind in _EXCHANGES and not cash:
         book.take(-change)
-        book.say(f"The corporate action of {leg.on.isoformat()} took it away, and what came for it is not here.")
+        book.say(f"The corporate action of {spoken(leg.on)} took it away, and what came for it is not here.")
     else:
         book.trade(change, cash, leg.on, may_open=False)
 
@@ -82,15 +83,15 @@ def _exchange(leg: Movement, old: Book, gone: Decimal, new: Book, come: Decimal,
     found = sum((lot.quantity for lot in moved), ZERO)
     if found != -gone:
         old.missing += gone + found
-        old.say(f"The corporate action of {leg.on.isoformat()} took more than had come in.")
+        old.say(f"The corporate action of {spoken(leg.on)} took more than had come in.")
         if not found:
             new.missing += come
-            new.say(f"It came by a corporate action on {leg.on.isoformat()} for something whose purchase is not here.")
+            new.say(f"It came by a corporate action on {spoken(leg.on)} for something whose purchase is not here.")
             return
         come = share(come, found, -gone)
     if old.key.rpartition("/")[2] != new.key.rpartition("/")[2]:
         new.add(Lot(min(lot.opened for lot in moved), come, ZERO, cost_known=False))
-        new.say(f"It came in another currency on {leg.on.isoformat()}, and its cost in that one is not told.")
+        new.say(f"It came in another currency on {spoken(leg.on)}, and its cost in that one is not told.")
         return
     left, cash_left = come, cash
     for place, lot in enumerate(moved):

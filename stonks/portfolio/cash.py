@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
+from stonks.core.days import spoken
 from stonks.portfolio.lots import ZERO
 from stonks.portfolio.reconcile import Difference, differences
 
@@ -46,16 +47,16 @@ def explain_cash(difference: Difference, known: Known) -> str:
         return f"{rows} {'row' if rows == 1 else 'rows'} with {currency} could not be read."
     if known.first and known.first[1].get(currency) == difference.amount:
         return (
-            f"It was there before the transactions begin: everything since {known.first[0].isoformat()}, "
+            f"It was there before the transactions begin: everything since {spoken(known.first[0])}, "
             "the first day that a cash report tells of, agrees."
         )
     if currency in known.settled_daily:
         return "Futures and CFDs gain and lose in cash every day, and statements tell no transactions for that."
     if known.first:
         return (
-            f"The difference changed since {known.first[0].isoformat()}, the first day that a cash report tells of: "
+            f"The difference changed since {spoken(known.first[0])}, the first day that a cash report tells of: "
             "a transaction since then is not here."
         )
     if known.begins is not None:
-        return f"The transactions begin on {known.begins.isoformat()}: what was there before is not among them."
+        return f"The transactions begin on {spoken(known.begins)}: what was there before is not among them."
     return "There are no transactions."

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
+from stonks.core.days import spoken
 from stonks.portfolio.lots import ZERO, Book
 from stonks.portfolio.movements import Kind, Movement, in_order
 from stonks.portfolio.reconcile import Difference
@@ -54,14 +55,14 @@ def _pending(difference: Difference, movements: list[Movement], as_of: date) -> 
         if as_of < item.on <= as_of + _NEAR:
             total += item.quantity
             if total == difference.amount:
-                said = f"The broker’s figure counts the trade of {item.on.isoformat()} already."
+                said = f"The broker’s figure counts the trade of {spoken(item.on)} already."
                 return Explanation(Reason.PENDING, said)
     total = ZERO
     for item in reversed(movements):
         if as_of - _NEAR < item.on <= as_of and item.kind is Kind.TRADE:
             total -= item.quantity
             if total == difference.amount:
-                said = f"The broker’s figure does not count the trade of {item.on.isoformat()} yet."
+                said = f"The broker’s figure does not count the trade of {spoken(item.on)} yet."
                 return Explanation(Reason.PENDING, said)
     return None
 
@@ -69,7 +70,7 @@ def _pending(difference: Difference, movements: list[Movement], as_of: date) -> 
 def _transfer(difference: Difference, movements: list[Movement]) -> Explanation | None:
     for item in reversed(movements):
         if item.kind in (Kind.TRANSFER_IN, Kind.TRANSFER_OUT) and abs(item.quantity) == abs(difference.amount):
-            said = f"The transfer of {item.on.isoformat()} was of just as many: what stands against it is not here."
+            said = f"The transfer of {spoken(item.on)} was of just as many: what stands against it is not here."
             return Explanation(Reason.TRANSFER, said)
     return None
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
+from stonks.core.days import spoken
 from stonks.portfolio import actions
 from stonks.portfolio.lots import ZERO, Book, ClosedLot, Lot, Method
 from stonks.portfolio.movements import DERIVATIVES, Kind, Movement, in_order
@@ -51,7 +52,7 @@ def fold(
         for legs in actions.grouped(item for item in of_today if item.kind is Kind.ACTION):
             actions.apply(legs, book)
     for cancel in ordered.widows:
-        book(cancel.key).say(f"The cancellation of {cancel.on.isoformat()} takes back a trade that is not here.")
+        book(cancel.key).say(f"The cancellation of {spoken(cancel.on)} takes back a trade that is not here.")
     return Holdings(books)
 
 
@@ -60,12 +61,12 @@ def _fold_one(item: Movement, book: Book, reported_short: frozenset[str]) -> Non
         book.add(Lot(item.on, item.quantity, -item.cash, item.cash_known))
         if not item.cash_known:
             came = "It came by transfer on" if item.kind is Kind.TRANSFER_IN else "Its opening entry is of"
-            book.say(f"{came} {item.on.isoformat()}; what was paid for it is not told.")
+            book.say(f"{came} {spoken(item.on)}; what was paid for it is not told.")
     elif item.kind is Kind.TRANSFER_OUT:
         found = sum((lot.quantity for lot in book.take(-item.quantity)), ZERO)
         if found != -item.quantity:
             book.missing += item.quantity + found
-            book.say(f"On {item.on.isoformat()} more was transferred out than had come in.")
+            book.say(f"On {spoken(item.on)} more was transferred out than had come in.")
     else:
         book.trade(item.quantity, item.cash, item.on, may_open=_may_open(item, reported_short))
 

@@ -11,6 +11,8 @@ from datetime import date
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from enum import StrEnum
 
+from stonks.core.days import spoken
+
 # Shares of a cost are cut here, and the rest keeps what was cut: nothing is lost or made, at any division.
 _SMALLEST = Decimal("1E-12")
 _EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
@@ -138,7 +140,7 @@ class Book:
         else:
             self.missing = _EXACT.add(self.missing, left)
             self.unmatched_cash = _EXACT.add(self.unmatched_cash, cash_left)
-            self.say(f"On {on.isoformat()} more was {'sold' if left < 0 else 'closed'} than had come in.")
+            self.say(f"On {spoken(on)} more was {'sold' if left < 0 else 'closed'} than had come in.")
 
     def scale(self, change: Decimal) -> bool:
         """Spreads a signed change of quantity over the lots, costs unchanged. False when there is nothing to spread

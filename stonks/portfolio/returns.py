@@ -15,6 +15,8 @@ from decimal import Context, Decimal, localcontext
 from itertools import pairwise
 from typing import NamedTuple
 
+from stonks.core.days import spoken
+
 ZERO, ONE = Decimal(0), Decimal(1)
 YEAR = 365
 FEWEST_DAYS = 7
@@ -134,7 +136,7 @@ def _stretch(start: Worth, flows: list[Flow], end: Worth) -> Decimal | str:
     days = (end.on - start.on).days
     early = sum((abs(flow.amount) for flow in flows if flow.on < end.on), ZERO)
     if days > LONGEST_STRETCH and early > abs(start.value) * LARGE_FLOW:
-        return f"The value is not known between {start.on.isoformat()} and {end.on.isoformat()}, while money moved."
+        return f"The value is not known between {spoken(start.on)} and {spoken(end.on)}, while money moved."
     net: dict[date, Decimal] = defaultdict(Decimal)
     for flow in flows:
         net[flow.on] += flow.amount
@@ -143,8 +145,8 @@ def _stretch(start: Worth, flows: list[Flow], end: Worth) -> Decimal | str:
         weighed = [(amount, (end.on - on).days + (amount > 0)) for on, amount in moved]
         rate = modified_dietz(start.value, weighed, end.value, days)
         if rate is not None:
-            return rate if rate >= -1 else f"More than everything was lost until {end.on.isoformat()}."
-    return f"Nothing was invested on average until {end.on.isoformat()}, yet something was gained or lost."
+            return rate if rate >= -1 else f"More than everything was lost until {spoken(end.on)}."
+    return f"Nothing was invested on average until {spoken(end.on)}, yet something was gained or lost."
 
 
 def _present(steps: list[tuple[int, Decimal]], growth: Decimal) -> tuple[Decimal, Decimal]:

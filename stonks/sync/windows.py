@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
 from stonks.brokers.contract import Broker
+from stonks.core.days import spoken
 from stonks.core.errors import InvalidInput, StonksError
 from stonks.core.records import Finding, Period, Severity, StatementSummary
 from stonks.db import db
@@ -107,8 +108,4 @@ def _asked(run: SyncRun, broker: Broker) -> Period | None:
 
 
 def _days(period: Period) -> str:
-    return _day(period.first) if period.first == period.last else f"{_day(period.first)} to {_day(period.last)}"
-
-
-def _day(day: date) -> str:
-    return f"{day.day} {day:%b %Y}"
+    return spoken(period.first) if period.first == period.last else f"{spoken(period.first)} to {spoken(period.last)}"

@@ -9,6 +9,7 @@ from functools import lru_cache
 from flask import Flask
 from markupsafe import Markup
 
+from stonks.core.days import spoken
 from stonks.portfolio.valuation import UPLOADED, Price
 from stonks.services import services
 
@@ -117,7 +118,7 @@ def count(number: int, one: str, many: str | None = None) -> str:
 
 
 def day_text(value: date) -> str:
-    return f"{value.day}{NO_BREAK}{value:%b}{NO_BREAK}{value.year}"
+    return spoken(value).replace(" ", NO_BREAK)
 
 
 def moment_text(value: datetime) -> str:

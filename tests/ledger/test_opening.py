@@ -59,7 +59,7 @@ def test_without_a_cost_the_quantity_counts_and_the_gain_is_not_known(opened: Op
     book = apple(opened(cost=None))
     assert (book.quantity, book.missing) == (D(6), D(0))
     assert [lot.gain for lot in book.closed] == [None]
-    assert book.reasons == ["Its opening entry is of 2025-01-01; what was paid for it is not told."]
+    assert book.reasons == ["Its opening entry is of 1 Jan 2025; what was paid for it is not told."]
 
 
 def test_a_cost_of_nothing_is_a_known_cost(opened: Open) -> None:

@@ -108,7 +108,7 @@ def test_a_difference_from_the_brokers_word_is_shown(signed_in: FlaskClient, min
         trade("5", quantity="2", price="100", on=date(2026, 11, 20)),
     )
     assert "1 of 1 quantity differs" in see(signed_in, mine)
-    assert "counts the trade of 2026-11-20 already" in see(signed_in, mine, "/reconciliation")
+    assert "counts the trade of 20 Nov 2026 already" in see(signed_in, mine, "/reconciliation")
 
 
 @pytest.mark.parametrize(

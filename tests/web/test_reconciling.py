@@ -80,7 +80,7 @@ def test_an_opening_entry_filled_in_from_the_page_makes_it_agree(
 ) -> None:
     let(trade("1", side=Side.SELL, quantity="4", price="120", on=date(2026, 2, 2)), position("6", LAST_DAY))
     text = see()
-    assert "History incomplete. On 2026-02-02 more was sold than had come in." in text
+    assert "History incomplete. On 2 Feb 2026 more was sold than had come in." in text
     (address,) = links(signed_in, mine, "Add an opening entry")
     form = signed_in.get(address).text
     typed = {name: re.search(rf'name="{name}"[^>]*value="([^"]*)"', form) for name in
@@ -189,7 +189,7 @@ def test_cash_that_was_there_before_is_told_by_two_reports_that_differ_alike(
     signed_in: FlaskClient, mine: Portfolio, see: See, let: Let
 ) -> None:
     let(dividend("1", "20", date(2026, 2, 2)), balances=(balance("120", date(2026, 2, 28)),))
-    assert "The transactions begin on 2026-02-02: what was there before is not among them." in see()
+    assert "The transactions begin on 2 Feb 2026: what was there before is not among them." in see()
     let(dividend("2", "30", date(2026, 3, 2)), balances=(balance("150"),))
     text = see()
     assert "+100.00 USD It was there before the transactions begin" in text
@@ -201,7 +201,7 @@ def test_cash_that_was_there_before_is_told_by_two_reports_that_differ_alike(
 
 def test_cash_that_went_missing_in_between_is_told(see: See, let: Let) -> None:
     let(dividend("1", "20", date(2026, 2, 2)), balances=(balance("120", date(2026, 2, 28)), balance("170")))
-    assert "The difference changed since 2026-02-28" in see()
+    assert "The difference changed since 28 Feb 2026" in see()
 
 
 def test_rows_that_name_the_currency_and_were_not_read_are_suspected_first(see: See, let: Let) -> None:
@@ -255,4 +255,4 @@ def test_a_real_year_without_its_deposits_says_that_cash_is_missing_since_its_st
         import_reading(mine.id, read_statement(body), origin="upload", now=clock.now)
     text = see()
     assert "cash report of 1 Jan 2026" in text
-    assert text.count("The difference changed since 2024-12-31") == 2
+    assert text.count("The difference changed since 31 Dec 2024") == 2
