@@ -57,7 +57,7 @@ def add(portfolio_id: int, form: ManualEntry, now: datetime) -> Entry:
     with transaction():
         db.session.add(entry)
         marks.entry(entry)
-    snapshot.refresh(portfolio_id)
+    snapshot.catch_up(portfolio_id)
     return entry
 
 
@@ -74,7 +74,7 @@ def edit(portfolio_id: int, entry_id: int, form: ManualEntry, now: datetime) -> 
             entry.kind = _kind(form.type)
         entry.updated_at = now
         marks.entry(entry)
-    snapshot.refresh(portfolio_id)
+    snapshot.catch_up(portfolio_id)
     return entry
 
 
@@ -87,7 +87,7 @@ def remove(portfolio_id: int, entry_id: int, now: datetime) -> None:
             db.session.delete(entry)
         else:
             entry.discarded_at = entry.discarded_at or now
-    snapshot.refresh(portfolio_id)
+    snapshot.catch_up(portfolio_id)
 
 
 def _kind(entry_type: str) -> str:

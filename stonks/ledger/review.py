@@ -71,7 +71,7 @@ def discard(portfolio_id: int, entry_id: int, now: datetime) -> None:
         entry = entries.get(portfolio_id, entry_id)
         entry.discarded_at = entry.discarded_at or now
         marks.entry(entry)
-    snapshot.refresh(portfolio_id)
+    snapshot.catch_up(portfolio_id)
 
 
 def restore(portfolio_id: int, entry_id: int) -> None:
@@ -80,7 +80,7 @@ def restore(portfolio_id: int, entry_id: int) -> None:
         entry = entries.get(portfolio_id, entry_id)
         entry.discarded_at = None
         marks.entry(entry)
-    snapshot.refresh(portfolio_id)
+    snapshot.catch_up(portfolio_id)
 
 
 def ignore_problem(portfolio_id: int, problem_id: int, now: datetime) -> None:

@@ -40,6 +40,7 @@ ARITHMETIC = 1
 ENTRIES_AT_ONCE = 50_000  # of a part, about
 MONTHS_AT_ONCE = 12
 MOST_REFUSALS = 50
+CATCH_UP_SECONDS = 8
 
 
 class State(NamedTuple):
@@ -78,6 +79,12 @@ def refresh(portfolio_id: int, seconds: float | None = None) -> bool:
             refused += 1
             if refused > MOST_REFUSALS:
                 raise StonksError("The portfolio changes faster than its figures can be reckoned. Try again shortly.")
+
+
+def catch_up(portfolio_id: int) -> None:
+    """After a change: brings the figures up to date as far as that is quickly done. A whole portfolio reckoned anew must
+    hold up neither a visitor nor a worker that others wait for; whoever looks next goes on."""
+    refresh(portfolio_id, CATCH_UP_SECONDS)
 
 
 def state(portfolio_id: int) -> State | None:

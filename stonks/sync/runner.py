@@ -24,7 +24,7 @@ from stonks.brokers.errors import BrokerError, FailureKind
 from stonks.core.errors import NotFound, SecretUnreadable, StatementUnreadable
 from stonks.core.records import Period
 from stonks.db import db, transaction
-from stonks.ledger import archive, repeats
+from stonks.ledger import archive, repeats, snapshot
 from stonks.ledger.repeats import ReadAs
 from stonks.services import services
 from stonks.sync import allowance, credentials, runs, windows
@@ -154,6 +154,7 @@ def take_over(run_id: int, step: int, statement: BinaryIO | int, now: datetime) 
         _import_kept(this, statement)
     else:
         _take_in(this, statement, now, kept_statement=None)
+    snapshot.refresh(this.portfolio_id)  # nobody waits for this process
 
 
 def let_go(run_id: int, step: int, now: datetime) -> None:

@@ -81,10 +81,10 @@ def settle(
         if transition.run in LIVE and transition.wait <= timedelta(0):
             due = run.step
         _log(run, transition)
-    if arrival is not None and arrival.compared is not None and found is not None:
-        snapshot.refresh(found.portfolio_id)
     if due is not None:
         runs.wake(run_id, due)
+    if arrival is not None and arrival.compared is not None and found is not None:
+        snapshot.catch_up(found.portfolio_id)
 
 
 def _still_connected(run: SyncRun, connection: Connection | None) -> bool:

@@ -50,7 +50,7 @@ def take_in(portfolio_id: int, body: BinaryIO, read_as: ReadAs, file_name: str) 
         run.batch_id, run.statement_id = outcome.batch_id, kept
         run.result = json.dumps(telling.of_import(outcome) | {"file_name": file_name})
         db.session.add(run)
-    snapshot.refresh(portfolio_id)
+    snapshot.catch_up(portfolio_id)
     return outcome
 
 

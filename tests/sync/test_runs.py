@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, timedelta
 from itertools import pairwise
 
 import pytest
 from sqlalchemy import select
 
-from stonks.accounts.tables import User
 from stonks.brokers.contract import Pending
 from stonks.brokers.errors import FailureKind
 from stonks.core.errors import InvalidInput, StonksError
-from stonks.db import db, transaction
-from stonks.ledger import portfolios
-from stonks.ledger.tables import KeptStatement, Portfolio
+from stonks.db import db
+from stonks.ledger import portfolios, snapshot
+from stonks.ledger.tables import KeptStatement
 from stonks.sync import connecting, runner, schedule
-from stonks.sync.states import ConnectionState, RunState
-from stonks.sync.tables import SyncRun
+from stonks.sync.states import ConnectionState
 from tests.sync.conftest import FIELDS, QUERY, TOKEN, Desk, refusal
 
 GOOD = ("SUCCEEDED", None)
@@ -385,60 +382,12 @@ def test_secrets_stay_out_of_reprs_and_the_list(desk: Desk) -> None:
     assert TOKEN not in repr(FIELDS.keys())
 
 
-def sibling_of(desk: Desk, *, email: str | None = None) -> Desk:
-    """Another portfolio with the same credentials, of the same owner unless another is named."""
-    owner = desk.portfolio().user_id
-    with transaction():
-        if email is not None:
-            user = User(email=email, password_hash="x", session_epoch=0, created_at=desk.clock())
-            db.session.add(user)
-            db.session.flush()
-            owner = user.id
-        portfolio = Portfolio(user_id=owner, name="Sibling", base_currency="EUR", created_at=desk.clock())
-        db.session.add(portfolio)
-        db.session.flush()
-    return replace(desk, portfolio_id=portfolio.id)
-
-
-def first_run_of(desk: Desk) -> SyncRun:
-    run_id = desk.save().run_id
-    assert run_id is not None
-    return desk.finish(run_id)
-
-
-def test_portfolios_on_one_query_share_the_day_s_statement(desk: Desk) -> None:
-    sibling = sibling_of(desk)
-    first_run_of(desk)
-    first_run_of(sibling)
-    desk.clock.now = max(desk.connection().next_run_at, sibling.connection().next_run_at)  # type: ignore[type-var]
-    desk.broker.calls.clear()
-    schedule.tick(desk.clock())
-    live = db.session.scalars(select(SyncRun.id).where(SyncRun.finished_at.is_(None))).all()
-    assert len(live) == 2
-    assert [desk.finish(run_id).state for run_id in live] == [RunState.SUCCEEDED, RunState.SUCCEEDED]
-    assert [step for step, _ in desk.broker.calls] == ["request", "collect"]
-
-
-def test_a_sync_by_hand_asks_anew_though_a_sibling_has_the_day_s_statement(desk: Desk) -> None:
-    sibling = sibling_of(desk)
-    first_run_of(sibling)
-    first_run_of(desk)
-    desk.broker.calls.clear()
-    assert desk.finish(connecting.sync_now(desk.portfolio_id, desk.clock())).state == "SUCCEEDED"
-    assert [step for step, _ in desk.broker.calls] == ["request", "collect"]
-
-
-def test_a_broker_that_makes_no_second_statement_today_is_answered_by_a_sibling_s(desk: Desk) -> None:
-    first_run_of(desk)
-    sibling = sibling_of(desk)
-    desk.broker.answers = [refusal(FailureKind.NOT_NOW, "1001")]
-    run = first_run_of(sibling)
-    assert run.state == RunState.SUCCEEDED
-    assert sibling.connection().state == ConnectionState.ACTIVE
-
-
-def test_another_owner_s_statement_is_never_used(desk: Desk) -> None:
-    first_run_of(desk)
-    stranger = sibling_of(desk, email="stranger@example.com")
-    desk.broker.answers = [refusal(FailureKind.NOT_NOW, "1001")]
-    assert first_run_of(stranger).state == RunState.FAILED
+def test_a_sync_is_not_held_up_by_figures_that_take_long(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = iter(range(0, 10**9, 100))
+    monkeypatch.setattr(snapshot, "monotonic", lambda: next(moments))
+    desk.save()
+    assert desk.finish().state == "SUCCEEDED"
+    portfolio = desk.portfolio()
+    assert not snapshot.is_fresh(portfolio, snapshot.state(portfolio.id))
+    assert snapshot.refresh(portfolio.id)
+    assert snapshot.is_fresh(portfolio, snapshot.state(portfolio.id))

@@ -15,7 +15,7 @@ from stonks.ledger import coverage
 from stonks.portfolio.coverage import Proof, Span
 from stonks.sync import connecting, schedule, windows
 from tests.sync.conftest import QUERY, Desk, refusal
-from tests.sync.test_runs import first_run_of, sibling_of
+from tests.sync.test_siblings import first_run_of, sibling_of
 
 SOURCE = f"ibkr:{QUERY}"
 WEEK = Period(date(2026, 11, 9), date(2026, 11, 13))
