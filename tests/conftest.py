@@ -30,6 +30,10 @@ from tests.needs import missing
 hypothesis.settings.register_profile("stonks", deadline=None)
 hypothesis.settings.load_profile("stonks")
 
+HERE = Path(__file__).parent
+SLOW = ("browser/", "sync/test_chaos", "sync/test_large", "test_backup_running", "test_supervisor", "test_secrets",
+        "ledger/test_repeats", "ledger/test_killed", "ledger/test_snapshot")  # fmt: skip
+
 
 @dataclass
 class Clock:
@@ -43,6 +47,11 @@ class Clock:
     def advance(self, **span: float) -> datetime:
         self.now += timedelta(**span)
         return self.now
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What starts processes and waits for them goes first, so that no worker is left with it at the end."""
+    items.sort(key=lambda item: not item.path.relative_to(HERE).as_posix().startswith(SLOW))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -63,9 +72,19 @@ def settings(tmp_path: Path, redis_url: str) -> Settings:
     return read_settings({"STONKS_DATA": str(tmp_path / "data"), "REDIS_URL": redis_url, "STONKS_POLL_SECONDS": "0"})
 
 
+@pytest.fixture(scope="session")
+def empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite database with all tables; copying it is much quicker than making them."""
+    settings = read_settings({"STONKS_DATA": str(tmp_path_factory.mktemp("tables"))})
+    _make_tables(create_app(settings, pages=False))
+    return settings.data / "stonks.db"
+
+
 @pytest.fixture
-def app(settings: Settings, clock: Clock) -> Iterator[Flask]:
-    yield from _running(create_app(settings, clock))
+def app(settings: Settings, clock: Clock, empty_file: Path) -> Iterator[Flask]:
+    app = create_app(settings, clock)
+    shutil.copyfile(empty_file, settings.data / "stonks.db")
+    yield from _running(app)
 
 
 @pytest.fixture
@@ -112,15 +131,37 @@ def pg_server() -> Iterator[str]:
 
 @pytest.fixture
 def pg_url(pg_server: str) -> Iterator[str]:
-    """A new, empty PostgreSQL database; tests run side by side, and a server named from outside is all theirs."""
-    with servers.fresh_database(pg_server, f"stonks_test_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}") as url:
+    """A new, empty PostgreSQL database."""
+    with servers.fresh_database(pg_server, _database("empty")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def pg_with_tables(pg_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a PostgreSQL database with all tables; `pg_app` empties them first."""
+    with servers.fresh_database(pg_server, _database("tables")) as url:
+        settings = read_settings({"STONKS_DATA": str(tmp_path_factory.mktemp("pg")), "DATABASE_URL": url})
+        _make_tables(create_app(settings, pages=False))
         yield url
 
 
 @pytest.fixture
-def pg_app(settings: Settings, clock: Clock, pg_url: str) -> Iterator[Flask]:
+def pg_app(settings: Settings, clock: Clock, pg_with_tables: str) -> Iterator[Flask]:
     """The same as `app`, on PostgreSQL."""
-    yield from _running(create_app(replace(settings, database_url=pg_url), clock))
+    servers.empty_tables(pg_with_tables, db.metadata.tables)
+    yield from _running(create_app(replace(settings, database_url=pg_with_tables), clock))
+
+
+def _database(name: str) -> str:
+    """Tests run side by side, and a server named from outside is all theirs."""
+    return f"stonks_test_{name}_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
+
+
+def _make_tables(app: Flask) -> None:
+    with app.app_context():
+        db.create_all()
+        db.session.remove()
+        db.engine.dispose()
 
 
 def _running(app: Flask) -> Iterator[Flask]:
@@ -133,7 +174,6 @@ def _running(app: Flask) -> Iterator[Flask]:
         g.pop("_login_user", None)
 
     with app.app_context():
-        db.create_all()
         yield app
         db.session.remove()
         db.engine.dispose()

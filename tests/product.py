@@ -25,7 +25,12 @@ class Running:
     def __init__(self, data: Path, port: int, *arguments: str, **environment: str) -> None:
         self.data, self.port = data, port
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("STONKS_", "DATABASE_URL", "REDIS_URL"))}
-        own = {"STONKS_DATA": str(data), "STONKS_PORT": str(port), "STONKS_TICK_SECONDS": "1"}
+        own = {
+            "STONKS_DATA": str(data),
+            "STONKS_PORT": str(port),
+            "STONKS_TICK_SECONDS": "1",
+            "STONKS_WORKERS": "1",  # loading the product is most of what a start costs
+        }
         data.parent.mkdir(parents=True, exist_ok=True)
         self.output = data.parent / f"{data.name}-{port}.log"
         self.process = subprocess.Popen(

@@ -14,6 +14,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from stonks.accounts import users
+from stonks.config import read_settings
+from stonks.db import db
+from stonks.factory import create_app, utc_now
 from stonks.practice.server import PracticeBroker
 from tests.needs import missing
 from tests.product import Running
@@ -100,6 +104,14 @@ def create_owner(page: Page, product: Product) -> None:
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Create account").click()
     expect(page.get_by_role("button", name="Sign out")).to_be_attached()
+
+
+def add_user(product: Product, email: str, password: str) -> None:
+    """As `flask users add` does."""
+    with create_app(read_settings({"STONKS_DATA": str(product.data)}), pages=False).app_context():
+        users.create(email, password, utc_now())
+        db.session.remove()
+        db.engine.dispose()
 
 
 def sign_in(page: Page, product: Product, email: str = EMAIL, password: str = PASSWORD) -> None:

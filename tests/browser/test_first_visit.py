@@ -6,7 +6,7 @@ import stat
 
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import EMAIL, PASSWORD, Product, create_owner, new_portfolio, sign_in
+from tests.browser.conftest import EMAIL, PASSWORD, Product, add_user, create_owner, new_portfolio, sign_in
 
 
 def test_the_first_visit_creates_the_owner_and_the_next_one_signs_in(page: Page, fresh_product: Product) -> None:
@@ -17,8 +17,8 @@ def test_the_first_visit_creates_the_owner_and_the_next_one_signs_in(page: Page,
     sign_in(page, fresh_product)
 
 
-def test_keys_are_made_on_the_first_start_for_the_owner_of_the_files_only(fresh_product: Product) -> None:
-    keys = [path for path in fresh_product.data.glob("*.key*") if path.is_file()]
+def test_keys_are_made_on_the_first_start_for_the_owner_of_the_files_only(product: Product) -> None:
+    keys = [path for path in product.data.glob("*.key*") if path.is_file()]
     assert len(keys) == 2
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in keys)
 
@@ -33,24 +33,25 @@ def test_a_wrong_password_says_so_and_lets_nobody_in(page: Page, product: Produc
     expect(page.get_by_label("Password", exact=True)).to_be_visible()
 
 
-def test_changing_the_password_ends_other_sessions(browser: Browser, fresh_product: Product) -> None:
+def test_changing_the_password_ends_other_sessions(browser: Browser, product: Product) -> None:
+    add_user(product, "changing@example.com", PASSWORD)
     here, elsewhere = browser.new_page(), browser.new_page()
-    create_owner(here, fresh_product)
-    sign_in(elsewhere, fresh_product)
-    here.goto(fresh_product.address + "/account")
+    for page in (here, elsewhere):
+        sign_in(page, product, "changing@example.com")
+    here.goto(product.address + "/account")
     here.get_by_label("Current password").fill(PASSWORD)
     here.get_by_label("New password").fill("another long password")
     here.get_by_role("button", name="Change password").click()
     expect(here.get_by_text("password was changed")).to_be_visible()
-    elsewhere.goto(fresh_product.address + "/portfolios")
+    elsewhere.goto(product.address + "/portfolios")
     expect(elsewhere.get_by_role("button", name="Sign in", exact=True)).to_be_visible()
     here.close()
     elsewhere.close()
 
 
-def test_a_portfolio_is_created_renamed_and_deleted_by_typing_its_name(page: Page, fresh_product: Product) -> None:
-    create_owner(page, fresh_product)
-    address = new_portfolio(page, fresh_product, "Long term", "EUR")
+def test_a_portfolio_is_created_renamed_and_deleted_by_typing_its_name(signed_in: Page, product: Product) -> None:
+    page = signed_in
+    address = new_portfolio(page, product, "Long term", "EUR")
     page.goto(address + "/edit")
     page.get_by_label("Name", exact=True).fill("Retirement")
     page.get_by_role("button", name="Save", exact=True).click()

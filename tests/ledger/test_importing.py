@@ -64,7 +64,7 @@ def test_same_statement_twice_adds_nothing_and_writes_nothing(portfolio_id: int,
         st.permutations(range(12)).flatmap(lambda order: st.integers(1, 12).map(lambda n: order[:n])), max_size=5
     )
 )
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_order_and_overlap_of_statements_gives_the_same_ledger(
     new_portfolio: Callable[[], int], clock: Clock, parts: list[list[int]]
 ) -> None:

@@ -166,7 +166,7 @@ STEPS = st.one_of(
 
 
 @given(steps=st.lists(STEPS, max_size=8).map(lambda steps: [("import", 0), *steps, ("import", 0), ("import", 2)]))
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_happens_meanwhile_the_ledger_is_the_one_that_reading_each_time_makes(
     new_portfolio: Callable[[], int], clock: Clock, steps: list[tuple[str, int]]
 ) -> None:

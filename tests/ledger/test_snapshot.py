@@ -213,7 +213,7 @@ def assert_whole_fold_agrees(portfolio_id: int, found: dict[str, Any]) -> None:
 
 
 @given(made=changes)
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 def test_whatever_changed_the_figures_are_those_of_a_fold_of_everything(
     new_portfolio: Callable[[], int], clock: Clock, made: list[tuple[Any, ...]]
 ) -> None:

@@ -68,7 +68,7 @@ def ledger_of(portfolio_id: int) -> list[tuple[object, ...]]:
 
 
 @given(parts=st.lists(st.tuples(part_of_a_year, spelled), max_size=3), whole=st.tuples(rows_of_a_file, spelled))
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_split_overlap_order_and_spelling_of_files_gives_the_same_ledger(
     new_portfolio: Callable[[], int],
     clock: Clock,

@@ -147,12 +147,12 @@ def test_a_database_that_is_away_is_told_on_a_page(pg_app: Flask, monkeypatch: p
 
 
 def test_a_row_that_another_holds_on_postgresql_is_not_waited_for_without_end(
-    pg_app: Flask, pg_url: str, clock: Clock
+    pg_app: Flask, pg_with_tables: str, clock: Clock
 ) -> None:
     portfolio = portfolios.create(users.create("owner@example.com", PASSWORD, clock.now).id, "P", "USD", clock.now)
     held = select(Portfolio.id).where(Portfolio.id == portfolio.id).with_for_update()
     db.session.remove()
-    with psycopg.connect(pg_url.replace("+psycopg", "")) as other:
+    with psycopg.connect(pg_with_tables.replace("+psycopg", "")) as other:
         other.execute("SET idle_in_transaction_session_timeout = '20s'")  # so that a wait without end ends
         other.execute("SELECT * FROM portfolios FOR UPDATE")
         with pytest.raises(OperationalError, match="lock timeout"), transaction():
