@@ -20,6 +20,14 @@ TRANSFERS, POSITIONS, RATES, CASH_REPORT = "Transfers", "Open Positions", "Conve
 RAW_CHARACTERS = 2000  # kept of a row's text
 
 _NOISE = re.compile(r"[\s/_\-]+")
+# Columns of sections that look like one that is read, and tell its trades again or what has not happened yet:
+# Commission Details, Option Exercises, Trade Transfers and Unsettled Transfers.
+_OF_OTHERS = frozenset(
+    {
+        "totalcommission", "brokerexecutioncharge", "brokerclearingcharge", "thirdpartyexecutioncharge",
+        "commisionsandtax", "commissionsandtax", "deliveredreceived", "targetsettlement", "stage",
+    }
+)  # fmt: skip
 
 
 def plain_name(name: str) -> str:
@@ -137,6 +145,8 @@ class Frame:
 
 def section_of(columns: set[str]) -> str:
     """Which section a header row begins, told by its columns alone; "" = none that matters here."""
+    if columns & _OF_OTHERS:
+        return ""
     if "buysell" in columns and "quantity" in columns:
         return TRADES
     if {"fromcurrency", "tocurrency", "rate"} <= columns:
@@ -149,11 +159,16 @@ def section_of(columns: set[str]) -> str:
         return TRANSFERS
     if {"amount", "type"} <= columns:
         return CASH
-    if {"quantity", "position"} & columns and {
-        "markprice",
-        "positionvalue",
-        "costbasisprice",
-        "costbasismoney",
-    } & columns:
+    if (
+        "transactiontype" not in columns
+        and {"quantity", "position"} & columns
+        and {
+            "markprice",
+            "positionvalue",
+            "costbasisprice",
+            "costbasismoney",
+        }
+        & columns
+    ):
         return POSITIONS
     return ""

@@ -90,8 +90,10 @@ class OtherRows:
         )
         return _Unmarked(record, other_identity(BROKER, "action", *facts))
 
-    def _transfer(self, row: Row) -> _Unmarked:
+    def _transfer(self, row: Row) -> _Unmarked | Left:
         cells = row.cells
+        if row.level == "LOT":
+            return Left.SUMMARY
         day = self._shared.dates.day(
             text_of(cells, "date") or text_of(cells, "datetime") or text_of(cells, "reportdate")
         )

@@ -81,7 +81,7 @@ class TradeRows:
         deal_of = Remembered(self._deal_reader(names, table)).__getitem__
         quantity_of, told_of = self._quantities.__getitem__, self._shared.dates.told.__getitem__
         marks_of, survey = self._shared.fingerprints.of_all, self._shared.survey
-        ids, (_, other_ids) = table.column("tradeid"), table.together(("transactionid", "ibexecid"))
+        ids, executions = table.column("tradeid"), table.column("ibexecid")
         quantities, prices = table.column("quantity"), table.column("tradeprice" if "tradeprice" in table else "price")
         days, times = table.column("tradedate"), table.read("datetime", told_of)
         fees = table.read("ibcommission" if "ibcommission" in table else "commission", self._fees.__getitem__)
@@ -89,9 +89,10 @@ class TradeRows:
         originals = table.read("origtradeid", lambda text: identifier(text, "origtradeid"))
         remarks = table.read("notescodes" if "notescodes" in table else "notes", lambda text: clean(text) or None)
 
-        def is_execution(deal: _Deal, trade_id: str, others: tuple[str, ...]) -> bool:
-            """Where no level of detail tells, a row without any ID is a summary of rows that have one."""
-            told = deal.is_told or deal.cancels or clean(trade_id) or any(map(clean, others))
+        def is_execution(deal: _Deal, trade_id: str, execution_id: str) -> bool:
+            """Where no level of detail tells, a row without an ID of its own is a summary of rows that have one. A
+            closed lot bears the Transaction ID of the trade that closed it."""
+            told = deal.is_told or deal.cancels or clean(trade_id) or clean(execution_id)
             return bool(told) or not survey.trade_ids_told
 
         def take(block: Block) -> Sequence[Taken]:
@@ -101,9 +102,9 @@ class TradeRows:
             told_ids = list(ids(block))
             trade_ids = identifiers(told_ids, "tradeid")
             if not all(trade_ids):
-                executions = list(map(is_execution, deals, told_ids, other_ids(block)))
-                if not all(executions):
-                    return beside_summaries(block, executions, take)
+                executed = list(map(is_execution, deals, told_ids, executions(block)))
+                if not all(executed):
+                    return beside_summaries(block, executed, take)
             sizes, spelled_sizes, signs = zip(*map(quantity_of, quantities(block)), strict=True)
             all_prices, spelled_prices = spelled_numbers(list(prices(block)), "TradePrice")
             moments = times(block)
