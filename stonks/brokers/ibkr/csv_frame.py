@@ -7,7 +7,8 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from itertools import islice
 from typing import BinaryIO, NamedTuple
 
@@ -27,7 +28,8 @@ _HEADER_WORDS = frozenset(
         "account", "assetclass", "description", "conid", "levelofdetail", "reportdate", "settledate", "fromcurrency",
         "tocurrency", "rate", "endingcash", "position", "markprice", "positionvalue", "direction",
         "actiondescription", "figi", "cusip", "accountalias", "model", "fxratetobase", "date", "fromdate", "todate",
-        "customertype", "dateopened", "exdate", "paydate", "activitycode",
+        "customertype", "dateopened", "exdate", "paydate", "activitycode", "startingvalue", "endingvalue", "twr", "mtm",
+        "stock", "total", "totallong", "totalshort",
     }
 )  # fmt: skip
 # Columns with a number in every data row, where a header row has a word.
@@ -36,6 +38,7 @@ _CONFIRMATION_MARKS = frozenset({"execid", "brokerexecutioncommission", "allocat
 
 LARGEST = 512 * 1024 * 1024
 _CHUNK = 256 * 1024
+_LONGEST_LINE = 4 * _CHUNK  # no statement comes near
 _ROWS = 64  # of a block at most
 
 
@@ -44,13 +47,16 @@ def check_csv(source: BinaryIO) -> CsvForm:
     source.seek(0)
     start = source.read(_CHUNK)
     decoder = codecs.getincrementaldecoder("utf-8")()
-    encoding, size, chunk, last = "utf-8", 0, start, b""
+    encoding, size, line, chunk, last = "utf-8", 0, 0, start, b""
     while chunk:
         size += len(chunk)
         if size > LARGEST:
             raise refuse("too-large")
         if b"\x00" in chunk:
             raise refuse("binary")
+        line = _unended(line, chunk)
+        if line > _LONGEST_LINE:
+            raise refuse("not-a-statement")
         encoding = _encoding(decoder, chunk, encoding)
         last = chunk
         chunk = source.read(_CHUNK)
@@ -65,9 +71,20 @@ def read_csv(source: BinaryIO, form: CsvForm, frame: Frame) -> Blocks:
     source.seek(form.begins)
     text = io.TextIOWrapper(source, encoding=form.encoding, errors="replace", newline="")
     try:
-        yield from _Reader(frame, form).read(text)
+        yield from _Reader(frame, form).read(text, partial(_lines, source, form))
     finally:
         text.detach()  # closing is its owner's part
+
+
+def _lines(source: BinaryIO, form: CsvForm, first: int, last: int) -> list[str]:
+    """These lines of the file as they stand, 1-based, read beside the reading that goes on."""
+    place = source.tell()
+    source.seek(form.begins)
+    text = io.TextIOWrapper(source, encoding=form.encoding, errors="replace", newline="")
+    lines = list(islice(text, first - 1, last))
+    text.detach()
+    source.seek(place)
+    return lines
 
 
 class CsvForm(NamedTuple):
@@ -82,6 +99,8 @@ class _Reader:
         self._frame = frame
         self._form = form
         self._tables: dict[tuple[str, ...], Table] = {}  # header rows come again for every account and day
+        self._by_code: dict[str, Table] = {}  # the last of each section: its header row may stand once for all accounts
+        self._code = ""  # of the section that a record or descriptor names
         self._table: Table | None = None
         self._usual_width = self._number = 0  # of a data row, and the place of its cell that is a number
         self._descriptor = 0  # cells before the first column's
@@ -90,31 +109,42 @@ class _Reader:
         self._began = self._ended = False
         self._headerless = 0
 
-    def read(self, text: Iterable[str]) -> Blocks:
+    def read(self, text: Iterable[str], lines_of: Callable[[int, int], list[str]]) -> Blocks:
+        """`lines_of`: the file's lines from one to another, as they stand."""
         frame = self._frame
         source = csv.reader(text, delimiter=self._form.delimiter, strict=True)
-        before, broken = 0, False
+        before, skipped, broken = 0, 0, False
         while not broken:
             rows: list[list[str]] = []
+            amiss = False
             try:
                 rows.extend(islice(source, _ROWS))
-            except csv.Error:  # the file ends within quotes; what came before is read still
-                broken = True
-            if not rows:
+            except csv.Error as error:  # what came before is read still
+                amiss = not (skipped or "end of data" in str(error))
+                broken = not amiss
+            if not (rows or amiss):
                 break
-            lines = range(before + 1, source.line_num + 1)
+            last = skipped + source.line_num
+            if amiss:  # a quotation mark that is not doubled: this row, and those after it, are taken as they come
+                first = before + 1 + sum(map(_line_count, rows))
+                rows += csv.reader(lines_of(first, last), delimiter=self._form.delimiter)
+                source, skipped = csv.reader(text, delimiter=self._form.delimiter), last
+                yield from self._sorted(before + 1, rows)
+                before = last
+                continue
+            lines = range(before + 1, last + 1)
             if len(lines) == len(rows) and self._table and self._is_usual(rows):
                 self._rows_in_section += len(rows)
                 self._short = False
                 yield from self._counted(self._table, lines, rows)
             else:
                 yield from self._sorted(before + 1, rows)
-            before = source.line_num
+            before = last
         if broken:
-            raise refuse("truncated", f"line {source.line_num}")
+            raise refuse("truncated", f"line {skipped + source.line_num}")
         if (self._began and not self._ended) or (self._short and not self._form.ends_line):
             raise refuse("truncated", f"line {frame.last_line}" if frame.last_line else "its first line")
-        if not frame.columns and not self._began:
+        if not frame.columns and (self._headerless or not self._began):
             raise refuse("no-headers" if self._headerless else "not-a-statement")
 
     def _is_usual(self, rows: list[list[str]]) -> bool:
@@ -139,7 +169,7 @@ class _Reader:
                     table, lines, together = its_table, [], []
                 lines.append(line)
                 together.append(data)
-            line += 1 + sum(len(_LINE_BREAK.findall(cell)) for cell in cells if "\n" in cell or "\r" in cell)
+            line += _line_count(cells)
         yield from self._counted(table, lines, together)
 
     def _counted(self, table: Table | None, lines: Sequence[int], rows: list[list[str]]) -> Blocks:
@@ -156,24 +186,27 @@ class _Reader:
 
     def _data_of(self, line: int, cells: list[str]) -> list[str] | None:
         """The cells of a data row, without its descriptor; None for what is none, of which note is taken."""
-        if not any(cells):
+        if not any(cells) or (len(cells) == 1 and not cells[0].strip()):
             return None
         self._short = False
         first = cells[0].strip().upper()
         second = cells[1].strip().upper() if len(cells) > 1 else ""
         table = self._table
-        fits = table is not None and len(cells) == len(table.names) > _LONGEST_RECORD
+        fits = table is not None and len(cells) == len(table.names) and any(cells[_LONGEST_RECORD:])
         if first in _RECORDS and not fits:  # MSG and BOF are symbols too
             self._record(first, cells)
-        elif second in ("BOS", "EOS") and _CODE.fullmatch(first):
+        elif second in ("BOS", "EOS") and _CODE.fullmatch(first) and not fits:
             self._record(second, [second, first, *cells[2:]])
-        elif first == "HEADER":
+        elif first == "HEADER" and (self._descriptor or not fits):
             coded = _CODE.fullmatch(cells[1].strip()) if len(cells) > 1 else None
             self._descriptor = 2 if coded and plain_name(cells[1]) not in _HEADER_WORDS else 1
+            self._code = second if self._descriptor == 2 else ""
             self._begin(cells[self._descriptor :])
         elif first == "DATA" and self._descriptor:
+            if self._descriptor == 2 and second != self._code:
+                self._resume(second)
             return self._noted(cells[self._descriptor :])
-        elif line == 1 and second == "HEADER":
+        elif second == "HEADER" and not (self._descriptor or self._frame.columns):
             raise refuse("activity-statement")
         elif self._is_header(cells):
             self._begin(cells)
@@ -187,8 +220,11 @@ class _Reader:
     def _noted(self, cells: list[str]) -> list[str] | None:
         if self._table is None:
             return None
+        width = len(self._table.names)
+        if len(cells) > width and not any(cells[width:]):  # a spreadsheet pads its rows
+            cells = cells[:width]
         self._rows_in_section += 1
-        self._short = len(cells) < len(self._table.names)
+        self._short = len(cells) < width
         return cells
 
     def _record(self, kind: str, cells: list[str]) -> None:
@@ -203,6 +239,7 @@ class _Reader:
                 self._frame.accounts.append(cells[1])
         elif kind == "BOS":
             self._leave()
+            self._resume(cells[1].strip().upper() if len(cells) > 1 else "")
         elif kind == "EOS":
             told = cells[2].strip() if len(cells) > 2 else ""
             if self._table is not None and told.isdecimal() and told.lstrip("0") != str(self._rows_in_section or ""):
@@ -215,6 +252,13 @@ class _Reader:
 
     def _leave(self) -> None:
         self._table, self._usual_width, self._rows_in_section = None, 0, 0
+        self._code = ""
+
+    def _resume(self, code: str) -> None:
+        """Rows of the section `code` follow, perhaps without a header row of their own."""
+        self._code, table = code, self._by_code.get(code)
+        if table is not None:
+            self._enter(table)
 
     def _is_header(self, cells: list[str]) -> bool:
         # The cheap half comes first: most data rows have a cell of digits only.
@@ -225,6 +269,8 @@ class _Reader:
 
     def _begin(self, cells: list[str]) -> None:
         names = tuple(plain_name(cell) for cell in cells)
+        while names and not names[-1]:
+            names = names[:-1]
         table = self._tables.get(names)
         if table is None:
             columns = set(names)
@@ -232,11 +278,17 @@ class _Reader:
                 raise refuse("trade-confirmation")
             table = self._tables[names] = Table(section_of(columns), names, self._show)
         self._frame.saw(table.section, names)
+        if self._code:
+            self._by_code[self._code] = table
+        self._enter(table)
+
+    def _enter(self, table: Table) -> None:
         if table is not self._table:
             self._rows_in_section = 0
         self._table = table
         self._number = next((table.places[name] for name in _NUMBERS if name in table), 0)
-        self._usual_width = len(names) if len(names) > _LONGEST_RECORD and not self._descriptor else 0
+        width = len(table.names)
+        self._usual_width = width if width > _LONGEST_RECORD and not self._descriptor else 0
 
     def _odd(self, table: Table, cells: list[str]) -> Table:
         reason = f"The row has {len(cells)} cells, its header {len(table.names)}."
@@ -244,6 +296,16 @@ class _Reader:
 
     def _show(self, cells: list[str]) -> str:
         return self._form.delimiter.join(cells)[:RAW_CHARACTERS]
+
+
+def _line_count(cells: list[str]) -> int:
+    return 1 + sum(len(_LINE_BREAK.findall(cell)) for cell in cells if "\n" in cell or "\r" in cell)
+
+
+def _unended(before: int, chunk: bytes) -> int:
+    """The bytes since the last line's end, when there were so many before this chunk."""
+    end = max(chunk.rfind(b"\n"), chunk.rfind(b"\r"))
+    return before + len(chunk) if end < 0 else len(chunk) - end - 1
 
 
 def _encoding(decoder: codecs.IncrementalDecoder, chunk: bytes, encoding: str, *, final: bool = False) -> str:

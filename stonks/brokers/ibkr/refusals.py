@@ -35,6 +35,10 @@ _WORDS = {
         f"{_FLEX}, run your Activity Flex Query as CSV and upload that file as it comes.",
     ),
     "binary": ("This is not text, so it is no Flex statement.", "Upload the CSV or XML file as IBKR delivers it."),
+    "utf-16": (
+        "The file is UTF-16, as spreadsheets save “Unicode text”; statements are not.",
+        "Upload the file as IBKR delivers it, unopened.",
+    ),
     "too-large": ("The file is larger than can be read at once.", "Ask for a shorter period, in several files."),
 }
 

@@ -5,6 +5,8 @@ Every data row of a section that is read ends as a record, a known summary or a 
 
 from __future__ import annotations
 
+import codecs
+import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import date
@@ -13,6 +15,7 @@ from typing import BinaryIO
 from stonks.brokers.ibkr import doctor
 from stonks.brokers.ibkr.csv_frame import check_csv, read_csv
 from stonks.brokers.ibkr.dates import DateReader
+from stonks.brokers.ibkr.envelope import Shape, read_envelope, shape_of
 from stonks.brokers.ibkr.frame import TRADES, Block, Blocks, Frame
 from stonks.brokers.ibkr.reading import Shared, Take
 from stonks.brokers.ibkr.refusals import refuse
@@ -36,6 +39,7 @@ from stonks.core.records import (
 READER_VERSION = 4
 
 _HEAD = 4096
+_PAGE = re.compile(rb"(?:<\?xml[^>]*\?>\s*|<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.DOTALL)
 
 
 def read_statement(
@@ -189,16 +193,23 @@ def _opener(source: BinaryIO) -> Callable[[], tuple[Frame, Blocks]]:
     head = source.read(_HEAD)
     if not head.strip(b"\xef\xbb\xbf \t\r\n"):
         raise refuse("empty")
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise refuse("utf-16")
     if b"\x00" in head:
         raise refuse("binary")
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    if start.startswith((b"<!doctype html", b"<html")):
+    if _PAGE.match(start):
         raise refuse("html")
+    if start.startswith((b"{", b"[")):
+        raise refuse("not-a-statement")
+    if shape_of(head) is Shape.ENVELOPE and (envelope := read_envelope(head)):
+        said = " ".join(filter(None, (envelope.code, envelope.message)))
+        raise refuse("envelope", f": “{said}”" if said else "")
     if start.startswith(b"<"):
 
         def xml() -> tuple[Frame, Blocks]:
             frame = Frame("xml")
-            return frame, read_xml(source, frame)
+            return frame, read_xml(source, frame, head.index(b"<"))  # a declaration has nothing before it
 
         return xml
     form = check_csv(source)

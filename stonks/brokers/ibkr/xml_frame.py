@@ -43,9 +43,9 @@ _CHUNK = 16 * 1024  # some hundred rows: more of them at once only keeps the gar
 _TABLES = 512  # kept at once; real statements have a few
 
 
-def read_xml(source: BinaryIO, frame: Frame) -> Blocks:
-    """The rows in blocks; `frame` fills on the way. Raises StatementUnreadable while iterated."""
-    source.seek(0)
+def read_xml(source: BinaryIO, frame: Frame, begins: int = 0) -> Blocks:
+    """The rows in blocks, from the byte `begins`; `frame` fills on the way. Raises StatementUnreadable while iterated."""
+    source.seek(begins)
     yield from _Reader(frame).read(source)
 
 
@@ -86,6 +86,7 @@ class _Reader:
             ended = error.code in (
                 expat.errors.codes[expat.errors.XML_ERROR_NO_ELEMENTS],
                 expat.errors.codes[expat.errors.XML_ERROR_UNCLOSED_TOKEN],
+                expat.errors.codes[expat.errors.XML_ERROR_PARTIAL_CHAR],
             )
             if ended and len(self._path) > 1:
                 line = self._blocks[-1].lines[-1] if self._blocks else self._frame.last_line
