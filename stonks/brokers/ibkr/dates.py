@@ -14,17 +14,24 @@ from stonks.brokers.ibkr.cells import clean
 from stonks.brokers.ibkr.remembered import Remembered
 
 _MONTHS = {name: number for number, name in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)}  # noqa: SIM905
-_SLASHED = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4}|\d{2})(?!\d)")
-_NAMED = re.compile(r"(\d{1,2})-([A-Za-z]{3})-(\d{4}|\d{2})(?!\d)")
+_YEAR = r"(\d{4}|\d{2})(?=(?:\d{6}|\d{1,2}:\d.*)?(?![\d:]))"  # a time may follow at once
+_SLASHED = re.compile(rf"(\d{{1,2}})/(\d{{1,2}})/{_YEAR}")
+_NAMED = re.compile(rf"(\d{{1,2}})-([A-Za-z]{{3}})-{_YEAR}")
 _DASHED = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 _PLAIN = re.compile(r"(\d{4})(\d{2})(\d{2})")
-_TIME = re.compile(r"[;, T]*(?:(\d{2}):?(\d{2}):?(\d{2}))?(?:[ ]?(?:EST|EDT|UTC|GMT|Z))?$")
+# A spreadsheet leaves out a zero and the seconds. Morning and afternoon are never told by letters, as zones are.
+_TIME = re.compile(
+    r"[;, T]*(?:(\d{2}):?(\d{2}):?(\d{2})|(\d{1,2}):(\d{2}))?"
+    r"(?: ?(?:(?!AM|PM)[A-Z]{1,5}|[+-]\d{2}:?\d{2}|[A-Z][a-z]+/[A-Za-z_]+))?"
+)
 
 
-def slashed_parts(text: str) -> tuple[int, int] | None:
-    """The first two numbers of a slashed date, which may be day and month in either order."""
-    found = _SLASHED.match(text)
-    return (int(found[1]), int(found[2])) if found else None
+def slashed_order(text: str) -> str:
+    """ "day" or "month" first, of a slashed date that settles it; else ""."""
+    found = _SLASHED.match(text.strip())
+    if not found or max(int(found[1]), int(found[2])) <= 12:
+        return ""
+    return "day" if int(found[1]) > 12 else "month"
 
 
 class Told(NamedTuple):
@@ -48,31 +55,38 @@ class DateReader:
         """Raises ValueError."""
         told = self.told[text]
         if told is None:
-            raise ValueError(f"“{text}” is not a date")
+            raise ValueError("The row has no date.")
         return told.day
 
     def _read(self, text: str) -> Told | None:
         text = clean(text)
         if not text:
             return None
-        if found := _DASHED.match(text) or _PLAIN.match(text):
-            day = date(int(found[1]), int(found[2]), int(found[3]))
-        elif found := _SLASHED.match(text):
-            if self._day_first is None:
-                self._day_first = self._ask_order()
-            first, second = int(found[1]), int(found[2])
-            month, number = (second, first) if self._day_first else (first, second)
-            day = date(_year(found[3]), month, number)
-        elif found := _NAMED.match(text):
-            day = date(_year(found[3]), _MONTHS.get(found[2].capitalize(), 0), int(found[1]))
-        else:
-            raise ValueError(f"“{text}” is not a date")
-        rest = _TIME.fullmatch(text, found.end())
-        if rest is None:
-            raise ValueError(f"“{text}” is not a date")
-        if rest[1] is None:
-            return Told(day, day.isoformat(), None)
-        return Told(day, day.isoformat(), datetime.combine(day, time(int(rest[1]), int(rest[2]), int(rest[3]))))
+        found = _DASHED.match(text) or _PLAIN.match(text) or _SLASHED.match(text) or _NAMED.match(text)
+        rest = found and _TIME.fullmatch(text, found.end())
+        if not (found and rest):
+            raise ValueError(f"“{text}” is not a date.")
+        hour, minute, second = rest[1] or rest[4], rest[2] or rest[5], rest[3] or "0"
+        order = self._order_of(found.re)
+        try:
+            day = _day(found, order)
+            at = datetime.combine(day, time(int(hour), int(minute), int(second))) if hour else None
+        except ValueError:  # in Python's words
+            raise ValueError(f"“{text}” is not a date.") from None
+        return Told(day, day.isoformat(), at)
+
+    def _order_of(self, pattern: re.Pattern[str]) -> str:
+        if pattern is _SLASHED and self._day_first is None:
+            self._day_first = self._ask_order()
+        if pattern is _SLASHED:
+            return "dmy" if self._day_first else "mdy"
+        return "dmy" if pattern is _NAMED else "ymd"
+
+
+def _day(found: re.Match[str], order: str) -> date:
+    told = dict(zip(order, found.groups(), strict=True))
+    month = _MONTHS.get(told["m"].capitalize(), 0) if told["m"].isalpha() else int(told["m"])
+    return date(_year(told["y"]), month, int(told["d"]))
 
 
 def _year(text: str) -> int:

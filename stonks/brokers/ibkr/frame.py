@@ -28,6 +28,7 @@ _OF_OTHERS = frozenset(
         "commisionsandtax", "commissionsandtax", "deliveredreceived", "targetsettlement", "stage",
     }
 )  # fmt: skip
+_OF_POSITIONS = frozenset({"markprice", "positionvalue", "costbasisprice", "costbasismoney"})
 
 
 def plain_name(name: str) -> str:
@@ -153,22 +154,15 @@ def section_of(columns: set[str]) -> str:
         return RATES
     if "endingcash" in columns:
         return CASH_REPORT
-    if "actiondescription" in columns or {"type", "quantity", "proceeds", "value"} <= columns:
+    if "actiondescription" in columns:
+        return ACTIONS
+    if {"type", "quantity"} <= columns and ("actionid" in columns or {"proceeds", "value"} <= columns):
         return ACTIONS
     if "direction" in columns and "quantity" in columns:
         return TRANSFERS
     if {"amount", "type"} <= columns:
         return CASH
-    if (
-        "transactiontype" not in columns
-        and {"quantity", "position"} & columns
-        and {
-            "markprice",
-            "positionvalue",
-            "costbasisprice",
-            "costbasismoney",
-        }
-        & columns
-    ):
+    held = {"quantity", "position"} & columns and columns & _OF_POSITIONS
+    if held and "transactiontype" not in columns:
         return POSITIONS
     return ""

@@ -64,7 +64,7 @@ class OtherRows:
         if row.level == "SUMMARY":
             return Left.SUMMARY
         told = text_of(cells, "datetime") or text_of(cells, "reportdate")
-        day = self._shared.dates.day(told)
+        day = self._day_of(told, "Date/Time")
         quantity = number_of(cells, "quantity", "Quantity")
         external_id = identifier_of(cells, "transactionid")
         kind = text_of(cells, "type") or "OTHER"
@@ -94,9 +94,8 @@ class OtherRows:
         cells = row.cells
         if row.level == "LOT":
             return Left.SUMMARY
-        day = self._shared.dates.day(
-            text_of(cells, "date") or text_of(cells, "datetime") or text_of(cells, "reportdate")
-        )
+        told = text_of(cells, "date") or text_of(cells, "datetime") or text_of(cells, "reportdate")
+        day = self._day_of(told, "Date")
         signed = number_of(cells, "quantity", "Quantity")
         direction = text_of(cells, "direction").upper()
         if direction not in ("IN", "OUT"):
@@ -184,6 +183,11 @@ class OtherRows:
         if before is None or starting is None:
             return CashTold(found)
         return CashTold((CashBalance(before, currency, starting, account), *found))
+
+    def _day_of(self, told: str, field: str) -> date:
+        if not told:
+            raise ValueError(f"The row has no date. Add the field {field} to the query.")
+        return self._shared.dates.day(told)
 
     def _last_day(self) -> date | None:
         try:

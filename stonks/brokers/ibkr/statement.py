@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from stonks.brokers.ibkr import doctor
 from stonks.brokers.ibkr.csv_frame import check_csv, read_csv
-from stonks.brokers.ibkr.dates import DateReader
+from stonks.brokers.ibkr.dates import DateReader, slashed_order
 from stonks.brokers.ibkr.envelope import Shape, read_envelope, shape_of
 from stonks.brokers.ibkr.frame import TRADES, Block, Blocks, Frame
 from stonks.brokers.ibkr.reading import Shared, Take
@@ -170,7 +170,10 @@ class FlexReading:
             self._source.seek(place)
 
     def _is_day_first(self) -> bool:
+        told = (slashed_order(text) for period in self._frame.stated for text in period)
         order = self._survey.date_order
+        if order == "open":  # the days of the period are told in the same order as all others
+            order = next(filter(None, told), "open")
         self._guessed = order == "open" and self._chosen_order is None
         self._day_first = order == "day" or (order == "open" and bool(self._chosen_order))
         return self._day_first

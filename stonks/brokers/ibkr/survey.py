@@ -13,7 +13,7 @@ from functools import cached_property
 
 from stonks.brokers.ibkr import cash_types
 from stonks.brokers.ibkr.cells import NUMBER, clean, text_of
-from stonks.brokers.ibkr.dates import DateReader, slashed_parts
+from stonks.brokers.ibkr.dates import DateReader, slashed_order
 from stonks.brokers.ibkr.frame import CASH, TRADES, Blocks, Row
 
 Group = tuple[str, str, str, str]  # instrument, day, type, currency
@@ -31,10 +31,10 @@ class Survey:
         """ "day" or "month" first; "open": no slashed date of the file settles it."""
         with self._again() as blocks:
             for block in blocks:
-                for column in [block.table.column(name) for name in block.table.places if "date" in name]:
+                for column in [block.table.column(name) for name in block.table.places if _tells_days(name)]:
                     for text in column(block):
-                        if "/" in text and (parts := slashed_parts(text.strip())) and max(parts) > 12:
-                            return "day" if parts[0] > 12 else "month"
+                        if "/" in text and (order := slashed_order(text)):
+                            return order
         return "open"
 
     @cached_property
@@ -74,6 +74,10 @@ class Survey:
                     if group in asked:
                         sums[group] = sums.get(group, Decimal()) + Decimal(text)
         return sums
+
+
+def _tells_days(column: str) -> bool:
+    return "date" in column or column == "expiry"
 
 
 def _cash(blocks: Blocks) -> Iterator[Row]:
