@@ -9,6 +9,7 @@ from decimal import Decimal, InvalidOperation
 from stonks.core.fingerprint import plain
 
 _MANGLED = re.compile(r"\d(?:[.,]\d+)?E\+?\d+", re.IGNORECASE)
+_FLOATED = re.compile(r"(\d{1,15})\.0+")  # an identifier that a script took for a number, with no digit lost yet
 NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)")
 _NO_ZERO = frozenset("123456789")  # a number that begins and ends so is spelled as identities spell it
 BLANKS = frozenset({"", "-", "--", "N/A"})
@@ -52,6 +53,8 @@ def identifier(text: str, name: str) -> str | None:
         raise ValueError(
             f"The identifier “{text}” was changed by a spreadsheet. Upload the file as IBKR delivers it, unopened."
         )
+    if floated := _FLOATED.fullmatch(text):
+        text = floated[1]
     _check_length(name, text)
     return None if text == "REDACTED" else text or None
 

@@ -1,7 +1,7 @@
 """What an instrument is, from its columns where they tell, else from the shape of its symbol and ISIN.
 
-Source: in real files the ISIN is filled for stocks, funds, bonds and warrants and empty for conversions, options,
-futures and CFDs; a query with the guide's fields only has no asset class.
+Source: in real files the ISIN is filled for stocks, funds, bonds (named by coupon and maturity) and warrants and empty
+for conversions, options, futures and CFDs; a query with the guide's fields only has no asset class.
 """
 
 from __future__ import annotations
@@ -12,9 +12,12 @@ from decimal import Decimal
 _PAIR = re.compile(r"[A-Z]{3}\.[A-Z]{3}")
 _OCC_OPTION = re.compile(r"[A-Z0-9.]{1,6} +\d{6}[CP]\d{8}")
 _EUREX_OPTION = re.compile(r"[CP] [A-Z0-9]+ +\d{8} .*")
-_FUTURE = re.compile(r"[A-Z0-9]{1,4}[FGHJKMNQUVXZ]\d{1,2}|[A-Z0-9]+ +\d{8} .*")
+_MONTHLY_FUTURE = re.compile(r"[A-Z0-9]{1,4}[FGHJKMNQUVXZ]\d{1,2}")  # PAH3 and MUV2 are shares
+_DATED_FUTURE = re.compile(r"[A-Z0-9]+ +\d{8} .*")
 _FUTURE_OPTION = re.compile(r"[A-Z0-9]{2,5}[FGHJKMNQUVXZ]\d{1,2} [CP]\d+.*")
 _COIN = re.compile(r"[A-Z0-9]{2,10}\.[A-Z]{3}-[A-Z]+|(?:BTC|ETH|LTC|BCH|SOL|ADA|XRP)\.[A-Z]{3}")
+_BOND = re.compile(r".* \d{2}/\d{2}/\d{2}( .*)?")  # T 4 11/15/34
+_TREASURY = re.compile(r"US912[78].*")
 _CFD = re.compile(r"[A-Z0-9]+n")
 
 
@@ -27,7 +30,9 @@ def asset_class_of(told: str, symbol: str, isin: str, isin_is_told: bool) -> str
     if told:
         return told.upper()
     if isin:
-        return "STK"
+        if _BOND.fullmatch(symbol) or _TREASURY.fullmatch(isin):
+            return "BOND"
+        return "STK" if symbol != isin[2:11] else None  # bonds are named by their CUSIP, and shares without a symbol
     if _COIN.fullmatch(symbol):
         return "CRYPTO"
     if is_pair(symbol):
@@ -36,8 +41,10 @@ def asset_class_of(told: str, symbol: str, isin: str, isin_is_told: bool) -> str
         return "OPT"
     if _FUTURE_OPTION.fullmatch(symbol):
         return "FOP"
-    if _FUTURE.fullmatch(symbol):
+    if _DATED_FUTURE.fullmatch(symbol):
         return "FUT"
+    if _MONTHLY_FUTURE.fullmatch(symbol):
+        return "FUT" if isin_is_told else None
     if _CFD.fullmatch(symbol):
         return "CFD"
     return None if isin_is_told or not symbol else "STK"

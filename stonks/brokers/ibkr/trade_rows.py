@@ -161,7 +161,7 @@ class TradeRows:
                 raise ValueError("The trade names no instrument. Add the fields Symbol and ISIN to the query.")
             if asset_class is None:
                 raise ValueError(
-                    f"Is “{symbol}” a share, an option or a future? Add the field Asset Class to the query."
+                    f"Is “{symbol}” a share, a bond, an option or a future? Add the field Asset Class to the query."
                 )
             if asset_class == "CASH" and not is_pair(symbol):
                 raise ValueError(f"“{symbol}” names no pair of currencies. Add the field Symbol to the query.")
