@@ -41,7 +41,7 @@ def change_of(record: LedgerRecord | StoredRow, old: Known) -> Change | None:
     told: dict[str, Any] = {}
     for name, stored in old.facts.items():
         value = row[name]
-        if value is not None and value != stored and (name in AMENDED or stored is None):
+        if value is not None and value != stored and (name in AMENDED or stored is None or _adds(name, stored, value)):
             told[name] = value
     if not told:
         return None
@@ -49,6 +49,11 @@ def change_of(record: LedgerRecord | StoredRow, old: Known) -> Change | None:
     if row["kind"] == "TRADE" and not told.keys().isdisjoint(("asset_class", "multiplier")):
         told["amount"] = row["amount"]  # it hangs on both
     return Change(old.entry_id, had, told)
+
+
+def _adds(name: str, stored: Any, value: Any) -> bool:
+    """Whether it is the codes that an entry has and more: a narrower query tells no Open/Close Indicator."""
+    return name == "notes" and set(stored.split(";")) < set(value.split(";"))
 
 
 def apply(changes: list[Change], batch_id: int, now: datetime) -> int:

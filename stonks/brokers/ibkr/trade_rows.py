@@ -87,7 +87,8 @@ class TradeRows:
         fees = table.read("ibcommission" if "ibcommission" in table else "commission", self._fees.__getitem__)
         taxes = table.read("taxes", self._taxes.__getitem__)
         originals = table.read("origtradeid", lambda text: identifier(text, "origtradeid"))
-        remarks = table.read("notescodes" if "notescodes" in table else "notes", lambda text: clean(text) or None)
+        _, codes = table.together(("opencloseindicator", "notescodes" if "notescodes" in table else "notes"))
+        codes_of = Remembered(_codes).__getitem__
 
         def is_execution(deal: _Deal, trade_id: str, execution_id: str) -> bool:
             """Where no level of detail tells, a row without an ID of its own is a summary of rows that have one. A
@@ -119,8 +120,9 @@ class TradeRows:
             if None in sides:
                 sides = tuple(map(_told_or_signed, sides, signs))
                 deeds = tuple(map(_deed, sides, cancels))
-            own = fees(block), taxes(block), originals(block), remarks(block)  # read before marks are counted
-            all_fees, all_taxes, all_originals, all_remarks = own
+            own = fees(block), taxes(block), originals(block)  # read before marks are counted
+            all_fees, all_taxes, all_originals = own
+            all_codes = map(codes_of, codes(block))
             facts = zip(
                 trade_ids, deeds, spelled_sizes, spelled_prices, spelled_on, instruments, currencies, strict=True
             )
@@ -131,7 +133,7 @@ class TradeRows:
                     zip(
                         on, sides, cancels, sizes, all_prices, currencies, symbols, isins, all_fees, fee_currencies, all_taxes,
                         asset_classes, multipliers, accounts, trade_ids, all_originals, [at and at.at for at in moments],
-                        descriptions, all_remarks, underlyings, block.lines, marks, strict=True,
+                        descriptions, all_codes, underlyings, block.lines, marks, strict=True,
                     ),
                 )
             )  # fmt: skip
@@ -199,6 +201,12 @@ def _quantity(text: str) -> _Quantity:
         raise ValueError("The quantity is zero.")
     size = abs(signed)
     return _Quantity(size, plain(size), Side.BUY if signed > 0 else Side.SELL)
+
+
+def _codes(cells: tuple[str, ...]) -> str | None:
+    """The trade's codes: whether it opened or closed, which has a column of its own, before the others."""
+    found = [code.strip() for text in map(clean, cells) for code in text.split(";")]
+    return ";".join(filter(None, dict.fromkeys(found))) or None
 
 
 def _side(text: str) -> Side:
