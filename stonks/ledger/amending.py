@@ -52,8 +52,11 @@ def change_of(record: LedgerRecord | StoredRow, old: Known) -> Change | None:
 
 
 def _adds(name: str, stored: Any, value: Any) -> bool:
-    """Whether it is the codes that an entry has and more: a narrower query tells no Open/Close Indicator."""
-    return name == "notes" and set(stored.split(";")) < set(value.split(";"))
+    """Whether a wider query says more of it: the codes that the entry has and others, or what it is, where a narrower
+    one had only an ISIN and it was taken for a share. The other way round nothing is taken back."""
+    if name == "notes":
+        return set(stored.split(";")) < set(value.split(";"))
+    return name == "asset_class" and stored == "STK"
 
 
 def apply(changes: list[Change], batch_id: int, now: datetime) -> int:

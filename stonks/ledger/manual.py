@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -16,6 +17,7 @@ from stonks.ledger import entries, marks, snapshot
 from stonks.ledger.tables import Entry
 
 TRADES = frozenset({"BUY", "SELL"})
+CONVERSION = "FX"
 TRANSFERS = frozenset({"TRANSFER_IN", "TRANSFER_OUT"})
 OPENING = "OPENING"
 CASH = frozenset(
@@ -129,7 +131,22 @@ def _values(form: ManualEntry, before: Entry | None) -> dict[str, Any]:
         values |= {"price": None, "amount": None, "commission": None, "other_amount": cost}
     elif before and before.type == OPENING:
         values["other_amount"] = None
+    if form.type == CONVERSION and before:
+        values |= _legs(form, before)
     return values
+
+
+def _legs(form: ManualEntry, before: Entry) -> dict[str, Any]:
+    """Both legs of a conversion under correction: quantity is of the pair's first currency, price of its second."""
+    first = form.quantity or Decimal(0)
+    second = first * (form.price or Decimal(0))
+    sells_first = (before.amount or -(before.other_amount or Decimal(0))) > 0
+    other_currency = (form.symbol or "").partition(".")[0]
+    return {
+        "amount": second if sells_first else -second,
+        "other_amount": -first if sells_first else first,
+        "other_currency": other_currency,
+    }
 
 
 def _wrong(form: ManualEntry, before: Entry | None) -> dict[str, str]:
@@ -143,14 +160,19 @@ def _wrong(form: ManualEntry, before: Entry | None) -> dict[str, str]:
         wrong["type"] = "What a statement told is no opening entry. Add one by hand beside it."
     if form.type in TRADES | TRANSFERS | {OPENING} and not form.symbol and not form.isin:
         wrong["symbol"] = "Say what was traded: a symbol or an ISIN."
-    if form.type in TRADES | TRANSFERS and (form.quantity is None or form.quantity <= 0):
+    if form.type == CONVERSION and not re.fullmatch(rf"[A-Z]{{3}}\.{re.escape(form.currency)}", form.symbol or ""):
+        wrong["symbol"] = "Name the pair of currencies, the one of the price last, like EUR.USD."
+    if form.type in TRADES | TRANSFERS | {CONVERSION} and (form.quantity is None or form.quantity <= 0):
         wrong["quantity"] = "Enter how many, as a positive number."
     if form.type == OPENING and not form.quantity:
         wrong["quantity"] = "Enter how many were held; below zero for what was held short."
     if form.type == OPENING and form.amount is not None and form.amount < 0:
         wrong["amount"] = "Enter what all of it cost, as a positive number, or leave it empty when that is not known."
-    if form.type in TRADES and (form.price is None or form.price < 0):
+    was_negative = before is not None and before.price is not None and before.price < 0  # oil, in April 2020
+    if form.type in TRADES and (form.price is None or (form.price < 0 and not was_negative)):
         wrong["price"] = "Enter the price of one."
+    if form.type == CONVERSION and not (form.price and form.price > 0):
+        wrong["price"] = "Enter what one of the first currency cost in the second."
     if form.type in CASH and not form.amount:
         wrong["amount"] = "Enter the amount; money paid out is negative."
     return wrong

@@ -219,7 +219,7 @@ def _as_typed(entry: Entry) -> dict[str, object]:
     typed["commission"] = None if entry.commission is None else -entry.commission
     if entry.type == manual.OPENING:
         typed["amount"] = None if entry.other_amount is None else abs(entry.other_amount)
-    if entry.kind == "TRADE":
+    if entry.kind in ("TRADE", "FX"):
         typed["amount"] = None  # follows from quantity and price
     return typed
 
