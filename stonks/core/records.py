@@ -249,6 +249,15 @@ class KnowsParked(Protocol):
         ...
 
 
+@runtime_checkable
+class TellsSeconds(Protocol):
+    """A reading whose equal rows are told apart by their number within the file."""
+
+    def second_of(self, record: Trade | FxConversion) -> bytes | None:
+        """The fingerprint that a second row equal to this one has; None for what is not the first of its kind."""
+        ...
+
+
 class Reading(Protocol):
     """A statement being read: iterate once, then ask for the summary.
 

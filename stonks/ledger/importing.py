@@ -23,6 +23,7 @@ from stonks.ledger import amending, marks, parking, reported, snapshot
 from stonks.ledger.amending import Change
 from stonks.ledger.bulk import BATCH_ROWS, BulkInsert, Spool, wide_cache
 from stonks.ledger.known import KnownRows
+from stonks.ledger.rebooked import Rebooked
 from stonks.ledger.recording import COLUMNS, StoredRow, values_of
 from stonks.ledger.reported import ChangedFacts
 from stonks.ledger.tables import Entry, ImportBatch, ParkedRow, Portfolio
@@ -112,16 +113,25 @@ def prepare(portfolio_id: int, reading: Reading) -> Prepared:
     if parked and isinstance(reading, KnowsParked):
         reading.watch(parked)
     has_entries = db.session.scalar(select(Entry.id).where(Entry.portfolio_id == portfolio_id).limit(1)) is not None
+    rebooked = Rebooked(portfolio_id, reading)
     for part in _parts(_records(reading, positions, problems), BATCH_ROWS):
         rows += len(part)
+        rebooked.begin(part)
         known = known_rows.of([record.fingerprint for record in part]) if has_entries else {}
         for record in part:
             values = values_of(record)
             old = known.get(record.fingerprint)
             if old is None:
                 fresh.append(inserting.ready(values))
-            elif not known_rows.same(old, values) and (change := amending.change_of(record, known_rows.opened(old))):
-                changes.append(change)
+            elif not known_rows.same(old, values):
+                opened = known_rows.opened(old)
+                if not rebooked.keeps(record, opened) and (change := amending.change_of(record, opened)):
+                    changes.append(change)
+    for record, before in rebooked.decided():
+        if before is None and not known_rows.of([record.fingerprint]):
+            fresh.append(inserting.ready(values_of(record)))
+        elif before is not None and (change := amending.change_of(record, before)):
+            changes.append(change)
     summary = reading.summary
     facts = reported.changed_facts(portfolio_id, positions, summary)
     unread = {problem.digest for problem in problems}

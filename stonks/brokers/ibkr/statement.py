@@ -22,8 +22,9 @@ from stonks.brokers.ibkr.refusals import refuse
 from stonks.brokers.ibkr.rows import RowReader
 from stonks.brokers.ibkr.survey import Survey
 from stonks.brokers.ibkr.tally import Tally
+from stonks.brokers.ibkr.trade_rows import identity_of
 from stonks.brokers.ibkr.xml_frame import read_xml
-from stonks.core.fingerprint import Fingerprints
+from stonks.core.fingerprint import Fingerprints, fingerprint
 from stonks.core.records import (
     CashTransaction,
     FxConversion,
@@ -77,6 +78,10 @@ class FlexReading:
 
     def watch(self, parked: Collection[bytes]) -> None:
         self._parked = parked
+
+    def second_of(self, record: Trade | FxConversion) -> bytes | None:
+        identity = identity_of(record)
+        return fingerprint(identity, 1) if fingerprint(identity, 0) == record.fingerprint else None
 
     @property
     def summary(self) -> StatementSummary:

@@ -29,7 +29,7 @@ from stonks.brokers.ibkr.frame import Block, Table
 from stonks.brokers.ibkr.instruments import asset_class_of, is_pair, multiplier_of
 from stonks.brokers.ibkr.reading import BROKER, Shared, Take, Taken, beside_summaries
 from stonks.brokers.ibkr.remembered import Remembered
-from stonks.core.fingerprint import CANCELLED, plain, spelled_trade_identities
+from stonks.core.fingerprint import CANCELLED, plain, spelled_trade_identities, trade_identity
 from stonks.core.records import FxConversion, Side, Trade
 
 _EXECUTIONS = frozenset({"", "EXECUTION", "DETAIL"})
@@ -185,6 +185,20 @@ class TradeRows:
             )
 
         return read
+
+
+def identity_of(record: Trade | FxConversion) -> str:
+    """What names a trade or a conversion that was read."""
+    if isinstance(record, Trade):
+        side, quantity, instrument = record.side, record.quantity, record.isin or record.symbol or ""
+    else:
+        sells = record.sold_currency == record.symbol[:3]
+        side, quantity = (Side.SELL, record.sold) if sells else (Side.BUY, record.bought)
+        instrument = record.symbol
+    return trade_identity(
+        BROKER, record.external_id, side, record.cancels, quantity, record.price, record.trade_date, instrument,
+        record.currency,
+    )  # fmt: skip
 
 
 def _told_or_signed(side: Side | None, sign: Side) -> Side:
