@@ -10,7 +10,9 @@ from stonks.core.fingerprint import plain
 
 _MANGLED = re.compile(r"\d(?:[.,]\d+)?E\+?\d+", re.IGNORECASE)
 _FLOATED = re.compile(r"(\d{1,15})\.0+")  # an identifier that a script took for a number, with no digit lost yet
-NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)")
+# More digits than any real number has, and few enough to reckon with.
+NUMBER = re.compile(r"[+-]?(?:\d{1,18}(?:\.\d{0,40})?|\.\d{1,40})")
+_SURELY_NUMBER = 19  # characters: so few are never too many digits
 _NO_ZERO = frozenset("123456789")  # a number that begins and ends so is spelled as identities spell it
 BLANKS = frozenset({"", "-", "--", "N/A"})
 # Longer than any real one, and than what the ledger takes: such a row is parked, not the import failed.
@@ -107,7 +109,8 @@ def decimal_or_none(text: str, shown: str) -> Decimal | None:
 def spelled_numbers(texts: list[str], shown: str) -> tuple[list[Decimal], list[str]]:
     """The numbers of a column's cells, and as identities spell them: nearly always nearly as the cells do."""
     together = "".join(texts)
-    if not (together.isascii() and together.replace(".", "").isdecimal() and all(texts)):
+    plain_digits = together.isascii() and together.replace(".", "").isdecimal()
+    if not (plain_digits and all(texts) and max(map(len, texts)) < _SURELY_NUMBER):
         values = [number(text, shown) for text in texts]
     else:
         try:

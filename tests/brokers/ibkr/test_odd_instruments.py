@@ -49,3 +49,16 @@ def test_an_identifier_that_became_a_decimal_number_is_the_same() -> None:
     assert isinstance(whole, Trade)
     assert isinstance(floated, Trade)
     assert whole.fingerprint == floated.fingerprint
+
+
+@pytest.mark.parametrize(("quantity", "price"), [("9" * 19, "1"), ("1", "9" * 19), ("1", "0." + "1" * 41)])
+def test_a_number_that_nobody_could_reckon_with_is_parked(quantity: str, price: str) -> None:
+    (problem,) = read(statement([buy(1, quantity=quantity, price=price)]))
+    assert isinstance(problem, RowProblem)
+
+
+@pytest.mark.parametrize("price", ["9" * 18, "0." + "1" * 40, "123456789012345678.5", ".5"])
+def test_long_numbers_are_read_to_their_last_digit(price: str) -> None:
+    (trade,) = read(statement([buy(1, price=price)]))
+    assert isinstance(trade, Trade)
+    assert format(trade.price, "f").lstrip("0") == price.lstrip("0")
