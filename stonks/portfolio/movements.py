@@ -97,11 +97,27 @@ def _without_cancelled(movements: list[Movement]) -> tuple[list[Movement], list[
     for cancel in cancels:
         like = [place for place in trades[cancel.key, cancel.quantity] if place not in gone]
         found = _best(cancel, [(place, movements[place]) for place in like])
-        if found is None:
-            widows.append(cancel)
-        else:
+        if found is not None:
             gone.add(found)
+        elif (larger := _larger(cancel, movements, gone)) is not None:
+            whole = movements[larger]
+            left = whole.quantity - cancel.quantity
+            movements[larger] = whole._replace(quantity=left, cash=whole.cash + cancel.cash)
+        else:
+            widows.append(cancel)
     return [item for place, item in enumerate(movements) if place not in gone and not item.cancels], widows
+
+
+def _larger(cancel: Movement, movements: list[Movement], gone: set[int]) -> int | None:
+    """The trade of its day and price, of which it takes back a part."""
+    for place, item in enumerate(movements):
+        if item.kind is not Kind.TRADE or item.cancels or place in gone or item.key != cancel.key:
+            continue
+        named = cancel.original_id in (None, item.external_id)
+        larger = abs(item.quantity) > abs(cancel.quantity) and (item.quantity > 0) == (cancel.quantity > 0)
+        if named and larger and (item.on, item.price) == (cancel.on, cancel.price):
+            return place
+    return None
 
 
 def _best(cancel: Movement, trades: list[tuple[int, Movement]]) -> int | None:

@@ -95,6 +95,12 @@ def test_a_cancelled_trade_never_happened() -> None:
     assert found.complete
 
 
+def test_a_trade_taken_back_in_part_keeps_the_rest_at_its_price() -> None:
+    taken_back = trade("2024-01-02", "4", "100", cancels=True)._replace(cash=D(400))
+    found = book(trade("2024-01-02", "10", "100", fee="1"), trade("2024-01-02", "20", "90"), taken_back)
+    assert (found.quantity, found.cost, found.complete) == (26, 601 + 1800, True)
+
+
 def test_a_cancellation_of_a_trade_that_is_not_here_is_said() -> None:
     found = book(trade("2024-01-02", "5", "100"), trade("2024-01-03", "10", "100", cancels=True))
     assert found.quantity == 5
