@@ -99,11 +99,10 @@ def decimal_or_none(text: str, shown: str) -> Decimal | None:
     if not text:
         return None
     if not NUMBER.fullmatch(text):
-        raise ValueError(f"{shown} is “{text}”, which is not a plain number.")
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        raise ValueError(f"{shown} is “{text}”, which is not a plain number.") from None
+        raise ValueError(
+            f"{shown} is “{text}”, which is not a plain number. Upload the file as IBKR delivers it, unopened."
+        )
+    return Decimal(text)
 
 
 def spelled_numbers(texts: list[str], shown: str) -> tuple[list[Decimal], list[str]]:

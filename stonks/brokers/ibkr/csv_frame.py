@@ -150,7 +150,7 @@ class _Reader:
     def _is_usual(self, rows: list[list[str]]) -> bool:
         """Whether all are data rows of the present table, as nearly all of a long file are: told by their number of
         cells, and by a number where a header row has a word."""
-        if set(map(len, rows)) != {self._usual_width}:
+        if not self._usual_width or set(map(len, rows)) != {self._usual_width}:
             return False
         return "".join([row[self._number][-1:] or "?" for row in rows]).isdecimal()
 

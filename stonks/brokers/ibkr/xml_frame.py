@@ -92,6 +92,8 @@ class _Reader:
                 line = self._blocks[-1].lines[-1] if self._blocks else self._frame.last_line
                 raise refuse("truncated", f"line {line}" if line else "its first line") from None
             raise refuse("malformed-xml", f"line {error.lineno}") from None
+        except (LookupError, ValueError):  # an encoding that is declared and not known
+            raise refuse("malformed-xml", "its declared encoding") from None
 
     def _forbid(self, *_: object) -> None:
         raise refuse("forbidden-xml")

@@ -107,6 +107,16 @@ def test_each_refusal_says_what_the_file_is(reason: str, body: str | bytes) -> N
     assert refused(body).reason == reason
 
 
+@pytest.mark.parametrize("encoding", ["no-such-one", "gb2312"])
+def test_xml_in_an_unknown_encoding_is_refused(encoding: str) -> None:
+    assert refused(f'<?xml version="1.0" encoding="{encoding}"?>{XML}').reason == "malformed-xml"
+
+
+def test_blank_lines_by_the_hundred_behind_descriptors_are_nothing() -> None:
+    body = lines(f"HEADER,TRNT,{TRADE_COLUMNS}", f"DATA,TRNT,{buy(1)}")
+    assert kinds(body + "\n" * 300) == ["Trade"]
+
+
 def test_the_brokers_error_is_told_in_its_words() -> None:
     said = "<Status>Fail</Status><ErrorCode>1012</ErrorCode><ErrorMessage>Token has expired.</ErrorMessage>"
     refusal = refused(f"<FlexStatementResponse>{said}</FlexStatementResponse>")
