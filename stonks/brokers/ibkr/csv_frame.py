@@ -319,6 +319,13 @@ def _encoding(decoder: codecs.IncrementalDecoder, chunk: bytes, encoding: str, *
 
 
 def _delimiter(text: str) -> str:
-    """The one that the first lines use most, outside of quotes."""
-    start = re.sub(r'"[^"]*"', '""', "\n".join(text[:20_000].splitlines()[:10]))
-    return max(",;\t|", key=start.count)
+    """The one that tells a header row's names apart, else the one that the first lines use most outside of quotes."""
+    lines = text[:20_000].splitlines()[:40]
+    start = re.sub(r'"[^"]*"', '""', "\n".join(lines[:10]))
+
+    def names(delimiter: str) -> int:
+        return max(
+            sum(plain_name(cell.strip(' "')) in _HEADER_WORDS for cell in line.split(delimiter)) for line in lines
+        )
+
+    return max(",;\t|", key=lambda delimiter: (names(delimiter), start.count(delimiter)))

@@ -161,7 +161,10 @@ class OtherRows:
             day, rate = self._shared.dates.day(told), number_of(cells, "rate", "Rate")
         except ValueError:
             return Left.ASIDE
-        return FxRate(day, text_of(cells, "fromcurrency"), text_of(cells, "tocurrency"), rate)
+        source, target = text_of(cells, "fromcurrency"), text_of(cells, "tocurrency")
+        if rate <= 0 or not (source and target):  # -1: IBKR has none
+            return Left.ASIDE
+        return FxRate(day, source, target, rate)
 
     def _balances(self, row: Row) -> CashTold | Left:
         cells = row.cells

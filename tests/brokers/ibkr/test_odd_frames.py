@@ -86,6 +86,18 @@ def test_a_section_that_is_not_read_may_have_any_columns() -> None:
     assert kinds(body + lines("StartingValue,Mtm,EndingValue,TWR", "1,2,3,4")) == ["Trade"]
 
 
+def test_words_full_of_commas_do_not_hide_another_delimiter() -> None:
+    header, *rows = (line.replace(",", "|") for line in (TRADE_COLUMNS, *map(buy, range(1, 9))))
+    body = lines(f"{header}|Description", *(f"{row}|{'A, ' * 15}" for row in rows))
+    assert kinds(body) == ["Trade"] * 8
+
+
+def test_a_rate_that_the_broker_does_not_have_is_no_rate() -> None:
+    reading = read_statement(BytesIO(b"Date,FromCurrency,ToCurrency,Rate\n20251119,EUR,USD,1.1\n20251119,XAU,USD,-1\n"))
+    assert list(reading) == []
+    assert [rate.from_currency for rate in reading.summary.rates] == ["EUR"]
+
+
 def test_xml_may_begin_with_blank_lines() -> None:
     assert kinds('\n\n <?xml version="1.0" encoding="UTF-8"?>\n' + XML) == ["Trade"]
 
