@@ -18,6 +18,7 @@ def parse_number(text: str) -> Decimal:
         typed = typed.replace(",", "")
     elif re.fullmatch(r"[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+", typed, re.ASCII):
         typed = typed.replace(".", "").replace(",", ".")
-    if len(typed) > 40 or not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)", typed, re.ASCII):
+    # With more digits before the point the product of two would leave no room for exact shares of it.
+    if len(typed) > 40 or not re.fullmatch(r"[+-]?(\d{1,18}(\.\d*)?|\.\d+)", typed, re.ASCII):
         raise ValueError("Enter a number, like 1500.55.")
     return Decimal(typed)

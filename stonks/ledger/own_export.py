@@ -117,8 +117,8 @@ def _value(column: str, text: str) -> Any:
         return None
     if column in _NUMBERS:
         number = Decimal(text)
-        if not number.is_finite():
-            raise ValueError("not a number")
+        if not number.is_finite() or not -80 <= number.adjusted() < 40:
+            raise ValueError("not a number that the ledger would have taken")
         return number
     if column in _DATES:
         return date.fromisoformat(text)

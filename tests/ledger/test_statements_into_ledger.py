@@ -102,3 +102,10 @@ def test_a_real_account_arrives_with_its_shares_conversions_dividend_and_tax(por
     again = upload(portfolio_id, exported, clock)
     assert (again.new, again.known, again.amended, again.problems) == (0, 9, 0, 0)
     assert not list(entries.all_for_folding(portfolio_id + 1))
+
+
+def test_a_number_of_an_export_that_nobody_could_reckon_with_is_parked(portfolio_id: int, clock: Clock) -> None:
+    upload(portfolio_id, statement([buy(1)]), clock)
+    changed = "".join(exporting.export_csv(portfolio_id)).replace(",10,189.5,", ",1E+999999,189.5,")
+    outcome = upload(portfolio_id, changed.encode(), clock)
+    assert (outcome.new, outcome.problems) == (0, 1)
