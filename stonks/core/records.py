@@ -258,6 +258,16 @@ class TellsSeconds(Protocol):
         ...
 
 
+@runtime_checkable
+class TellsColumns(Protocol):
+    """A reading that knows whether a fact is missing from a row, or from all of the file's."""
+
+    def tells(self, kind: str, fact: str) -> bool:
+        """Whether the file tells "external_id" or "isin" of rows of this kind ("TRADE", "FX" or "CASH"), as far as it
+        is read."""
+        ...
+
+
 class Reading(Protocol):
     """A statement being read: iterate once, then ask for the summary.
 

@@ -23,6 +23,7 @@ from stonks.ledger import amending, marks, parking, reported, snapshot
 from stonks.ledger.amending import Change
 from stonks.ledger.bulk import BATCH_ROWS, BulkInsert, Spool, wide_cache
 from stonks.ledger.known import KnownRows
+from stonks.ledger.namesakes import Namesakes
 from stonks.ledger.rebooked import Rebooked
 from stonks.ledger.recording import COLUMNS, StoredRow, values_of
 from stonks.ledger.reported import ChangedFacts
@@ -113,15 +114,19 @@ def prepare(portfolio_id: int, reading: Reading) -> Prepared:
     if parked and isinstance(reading, KnowsParked):
         reading.watch(parked)
     has_entries = db.session.scalar(select(Entry.id).where(Entry.portfolio_id == portfolio_id).limit(1)) is not None
-    rebooked = Rebooked(portfolio_id, reading)
+    rebooked, namesakes = Rebooked(portfolio_id, reading), Namesakes(portfolio_id, reading)
     for part in _parts(_records(reading, positions, problems), BATCH_ROWS):
         rows += len(part)
         rebooked.begin(part)
         known = known_rows.of([record.fingerprint for record in part]) if has_entries else {}
+        renamed = namesakes.find(part, known) if has_entries and len(known) < len(part) else {}
         for record in part:
             values = values_of(record)
             old = known.get(record.fingerprint)
-            if old is None:
+            if old is None and record.fingerprint in renamed:
+                if renaming := renamed[record.fingerprint]:
+                    changes.append(renaming)
+            elif old is None:
                 fresh.append(inserting.ready(values))
             elif not known_rows.same(old, values):
                 opened = known_rows.opened(old)

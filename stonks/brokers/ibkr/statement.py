@@ -16,7 +16,7 @@ from stonks.brokers.ibkr import doctor
 from stonks.brokers.ibkr.csv_frame import check_csv, read_csv
 from stonks.brokers.ibkr.dates import DateReader, slashed_order
 from stonks.brokers.ibkr.envelope import Shape, read_envelope, shape_of
-from stonks.brokers.ibkr.frame import TRADES, Block, Blocks, Frame
+from stonks.brokers.ibkr.frame import CASH, TRADES, Block, Blocks, Frame
 from stonks.brokers.ibkr.reading import Shared, Take
 from stonks.brokers.ibkr.refusals import refuse
 from stonks.brokers.ibkr.rows import RowReader
@@ -82,6 +82,10 @@ class FlexReading:
     def second_of(self, record: Trade | FxConversion) -> bytes | None:
         identity = identity_of(record)
         return fingerprint(identity, 1) if fingerprint(identity, 0) == record.fingerprint else None
+
+    def tells(self, kind: str, fact: str) -> bool:
+        column = {"external_id": "transactionid" if kind == "CASH" else "tradeid"}.get(fact, fact)
+        return column in self._frame.columns.get(CASH if kind == "CASH" else TRADES, ())
 
     @property
     def summary(self) -> StatementSummary:

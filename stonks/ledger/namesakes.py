@@ -1,0 +1,108 @@
+"""The same row under another name: a query that tells Trade IDs, Transaction IDs or ISINs names a row otherwise than one
+that does not. Who adds such a field, as the doctor advises, must not get every row a second time.
+
+Only where one of the two queries lacks the very column, as the doctor found: an empty cell is no missing one. One entry
+for one row: equal rows that are several stay several.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Container, Sequence
+from datetime import date
+from typing import Any
+
+from sqlalchemy import select
+
+from stonks.core.records import CashTransaction, FxConversion, LedgerRecord, Reading, TellsColumns, Trade
+from stonks.db import db
+from stonks.ledger.amending import Change
+from stonks.ledger.recording import StoredRow, row_of
+from stonks.ledger.tables import Entry, ImportBatch
+
+_NAMED = (Trade, FxConversion, CashTransaction)  # their first fact is the day
+_COLUMNS = (
+    Entry.id, Entry.fingerprint, Entry.kind, Entry.type, Entry.entry_date, Entry.currency, Entry.quantity, Entry.price,
+    Entry.amount, Entry.action_kind, Entry.symbol, Entry.isin, Entry.external_id,
+    ImportBatch.findings,
+)  # fmt: skip
+
+
+# How the doctor calls a column that is missing.
+_FIELD = {
+    ("external_id", "TRADE"): ("trades", "trade-id"), ("external_id", "FX"): ("trades", "trade-id"),
+    ("external_id", "CASH"): ("cash", "transaction-id"), ("isin", "TRADE"): ("trades", "isin"),
+    ("isin", "FX"): ("trades", "isin"), ("isin", "CASH"): ("cash", "isin"),
+}  # fmt: skip
+
+
+class Namesakes:
+    """Of one file, read part by part."""
+
+    def __init__(self, portfolio_id: int, reading: Reading) -> None:
+        self._portfolio_id = portfolio_id
+        self._reading = reading if isinstance(reading, TellsColumns) else None
+        self._taken: set[int] = set()  # entries that were found to be a row of this file
+
+    def find(self, part: Sequence[LedgerRecord | StoredRow], known: Container[bytes]) -> dict[bytes, Change | None]:
+        """Rows of the part that are entries under another name, by fingerprint: the change that gives the entry the
+        fuller name, None where it has that already."""
+        found: dict[bytes, Change | None] = {}
+        if self._reading is None:
+            return found
+        fresh = [each for each in part if isinstance(each, _NAMED) and each.fingerprint not in known]
+        there = self._entries({each[0] for each in fresh}, {each.fingerprint for each in part}) if fresh else {}
+        for record in fresh if there else ():
+            row = row_of(record)
+            alike = [] if row["cancels"] else there.get(_facts(row), [])
+            entry = next((one for one in alike if _is_named_otherwise(row, one, self._reading)), None)
+            if entry is not None:
+                alike.remove(entry)
+                self._taken.add(entry.id)
+                found[record.fingerprint] = _renaming(row, entry)
+        return found
+
+    def _entries(self, days: set[date], own: set[bytes]) -> dict[tuple[Any, ...], list[Any]]:
+        """Entries of these days that are not rows of this part by their own name, by their facts, oldest first."""
+        query = select(*_COLUMNS).join(ImportBatch, ImportBatch.id == Entry.batch_id)
+        query = query.where(
+            Entry.portfolio_id == self._portfolio_id,
+            Entry.entry_date.in_(days),
+            Entry.kind.in_(("TRADE", "FX", "CASH")),
+            Entry.cancels.is_(False),
+            Entry.origin != "manual",
+        )
+        found: dict[tuple[Any, ...], list[Any]] = defaultdict(list)
+        for entry in db.session.execute(query.order_by(Entry.id)):
+            if entry.fingerprint not in own and entry.id not in self._taken:
+                found[_facts(entry._mapping)].append(entry)
+        return found
+
+
+def _facts(row: Any) -> tuple[Any, ...]:
+    cash = (row["amount"], row["action_kind"]) if row["kind"] == "CASH" else (row["quantity"], row["price"])
+    return row["kind"], row["type"], row["entry_date"], row["currency"], *cash
+
+
+def _is_named_otherwise(row: dict[str, Any], entry: Any, reading: TellsColumns) -> bool:
+    both = row["isin"] is not None and entry.isin is not None
+    if row["isin"] != entry.isin if both else row["symbol"] != entry.symbol:
+        return False
+    for fact in ("external_id", "isin"):  # only rows without an ID are named by their ISIN
+        mine, its = row[fact], getattr(entry, fact)
+        if mine is None and its is not None:
+            return not reading.tells(row["kind"], fact)
+        if mine is not None and its is None:
+            section, field = _FIELD[fact, row["kind"]]
+            return f'"field-missing:{section}:{field}"' in (entry.findings or "")
+        if mine is not None:
+            return False
+    return False
+
+
+def _renaming(row: dict[str, Any], entry: Any) -> Change | None:
+    if entry.external_id is not None or (row["external_id"] is None and row["isin"] is None):
+        return None
+    names = ("fingerprint", "external_id", "isin")
+    told = {name: row[name] for name in names if row[name] is not None}
+    return Change(entry.id, {name: getattr(entry, name) for name in told}, told)

@@ -1,0 +1,71 @@
+"""A query that gains or loses Trade ID, Transaction ID or ISIN: the same rows, and none of them twice."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from itertools import permutations
+
+import pytest
+from sqlalchemy import select
+
+from stonks.brokers.ibkr.statement import read_statement
+from stonks.db import db
+from stonks.ledger import importing, review
+from stonks.ledger.importing import ImportOutcome, import_reading
+from stonks.ledger.tables import Entry
+from tests.conftest import Clock
+from tests.statements import CASH_COLUMNS, TRADE_COLUMNS, buy, dividend, statement, withheld
+
+CONVERSION = "EUR.USD,,77,20251105,SELL,-1500.55,1.0842,-2,USD"
+TRADES, CASH = [buy(1), buy(2), buy(3, "20251110"), CONVERSION], [dividend(11), dividend(12), withheld(13)]
+WIDE = statement(TRADES, CASH)
+
+
+def without(*names: str) -> bytes:
+    """The same rows by a query that lacks these columns."""
+    lines: list[str] = []
+    for header, rows in ((TRADE_COLUMNS, TRADES), (CASH_COLUMNS, CASH)):
+        places = [place for place, name in enumerate(header.split(",")) if name not in names]
+        lines += [",".join(line.split(",")[place] for place in places) for line in (header, *rows)]
+    return ("\n".join(lines) + "\n").encode()
+
+
+NARROW = without("TradeID", "TransactionID")
+NARROWEST = without("TradeID", "TransactionID", "ISIN")
+
+
+def let_in(portfolio_id: int, body: bytes, clock: Clock) -> ImportOutcome:
+    return import_reading(portfolio_id, read_statement(BytesIO(body)), origin="sync", now=clock())
+
+
+@pytest.mark.parametrize("bodies", list(permutations((WIDE, NARROW, NARROWEST))))
+def test_whatever_the_query_gains_or_loses_each_row_is_there_once(
+    portfolio_id: int, clock: Clock, bodies: tuple[bytes, ...]
+) -> None:
+    assert let_in(portfolio_id, bodies[0], clock).new == 7
+    for body in (*bodies[1:], *bodies):
+        outcome = let_in(portfolio_id, body, clock)
+        assert (outcome.new, outcome.known, outcome.amended) == (0, 7, 0)
+    names = db.session.scalars(select(Entry.external_id).where(Entry.kind != "CASH").order_by(Entry.external_id))
+    assert list(names) == ["1", "2", "3", "77"]
+
+
+def test_a_further_equal_row_is_new(portfolio_id: int, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    let_in(portfolio_id, NARROW, clock)
+    monkeypatch.setattr(importing, "BATCH_ROWS", 1)  # however the file is cut into parts
+    assert let_in(portfolio_id, statement([*TRADES, buy(4)], [*CASH, dividend(14)]), clock).new == 2
+
+
+def test_an_empty_cell_is_no_missing_column(portfolio_id: int, clock: Clock) -> None:
+    nameless = dividend(0).replace(",0,", ",,")
+    let_in(portfolio_id, statement([], [nameless]), clock)
+    assert let_in(portfolio_id, statement([], [dividend(11)]), clock).new == 1
+    assert let_in(portfolio_id, statement([], [nameless, dividend(11)]), clock).batch_id is None
+
+
+def test_what_was_discarded_stays_so_under_its_fuller_name(portfolio_id: int, clock: Clock) -> None:
+    let_in(portfolio_id, NARROW, clock)
+    entry = db.session.scalars(select(Entry).where(Entry.kind == "FX")).one()
+    review.discard(portfolio_id, entry.id, clock())
+    assert let_in(portfolio_id, WIDE, clock).new == 0
+    assert let_in(portfolio_id, WIDE, clock).batch_id is None
