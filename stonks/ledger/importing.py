@@ -17,7 +17,7 @@ from typing import TypeVar
 from sqlalchemy import func, select
 
 from stonks.core.errors import NotFound
-from stonks.core.records import KnowsParked, LedgerRecord, Position, Reading, RowProblem, StatementSummary
+from stonks.core.records import KnowsParked, LedgerRecord, Position, Reading, Record, RowProblem, StatementSummary
 from stonks.db import db, transaction
 from stonks.ledger import amending, marks, parking, reported, snapshot
 from stonks.ledger.amending import Change
@@ -25,12 +25,13 @@ from stonks.ledger.bulk import BATCH_ROWS, BulkInsert, Spool, wide_cache
 from stonks.ledger.known import KnownRows
 from stonks.ledger.namesakes import Namesakes
 from stonks.ledger.rebooked import Rebooked
-from stonks.ledger.recording import COLUMNS, StoredRow, values_of
+from stonks.ledger.recording import COLUMNS, StoredRow, imprints_of, values_of
 from stonks.ledger.reported import ChangedFacts
 from stonks.ledger.tables import Entry, ImportBatch, ParkedRow, Portfolio
 
 _T = TypeVar("_T")
 
+_ASIDE = (Position, RowProblem)
 _STAMPS = ("portfolio_id", "batch_id", "origin", "created_at")
 
 
@@ -106,7 +107,7 @@ class Prepared:
 
 def prepare(portfolio_id: int, reading: Reading) -> Prepared:
     """Reads a statement to its end and finds what of it is new. Writes nothing. Raises StatementUnreadable."""
-    inserting, known_rows = BulkInsert(Entry, COLUMNS, _STAMPS), KnownRows(portfolio_id)
+    inserting, known_rows = BulkInsert(Entry, (*COLUMNS, "imprint"), _STAMPS), KnownRows(portfolio_id)
     fresh, changes, rows = Spool(), [], 0
     positions: list[Position] = []
     problems: list[RowProblem] = []
@@ -115,26 +116,31 @@ def prepare(portfolio_id: int, reading: Reading) -> Prepared:
         reading.watch(parked)
     has_entries = db.session.scalar(select(Entry.id).where(Entry.portfolio_id == portfolio_id).limit(1)) is not None
     rebooked, namesakes = Rebooked(portfolio_id, reading), Namesakes(portfolio_id, reading)
-    for part in _parts(_records(reading, positions, problems), BATCH_ROWS):
+    for block in _parts(reading, BATCH_ROWS):
+        part = _entries(block, positions, problems)
+        if not part:
+            continue
         rows += len(part)
         rebooked.begin(part)
-        known = known_rows.of([record.fingerprint for record in part]) if has_entries else {}
-        renamed = namesakes.find(part, known) if has_entries and len(known) < len(part) else {}
-        for record in part:
-            values = values_of(record)
+        told = list(zip(part, imprints_of(part), strict=True))
+        unlike = known_rows.unlike(told) if has_entries else told
+        known = known_rows.of([record.fingerprint for record, _ in unlike]) if has_entries else {}
+        unknown = [record for record, _ in unlike if record.fingerprint not in known]
+        renamed = namesakes.find(unknown, part) if has_entries and unknown else {}
+        for record, imprint in unlike:
             old = known.get(record.fingerprint)
             if old is None and record.fingerprint in renamed:
                 if renaming := renamed[record.fingerprint]:
                     changes.append(renaming)
             elif old is None:
-                fresh.append(inserting.ready(values))
-            elif not known_rows.same(old, values):
+                fresh.append(inserting.ready((*values_of(record), imprint)))
+            else:
                 opened = known_rows.opened(old)
                 if not rebooked.keeps(record, opened) and (change := amending.change_of(record, opened)):
                     changes.append(change)
     for record, before in rebooked.decided():
         if before is None and not known_rows.of([record.fingerprint]):
-            fresh.append(inserting.ready(values_of(record)))
+            fresh.append(inserting.ready((*values_of(record), *imprints_of([record]))))
         elif before is not None and (change := amending.change_of(record, before)):
             changes.append(change)
     summary = reading.summary
@@ -163,17 +169,15 @@ def import_reading(
     return outcome
 
 
-def _records(
-    reading: Reading, positions: list[Position], problems: list[RowProblem]
-) -> Iterator[LedgerRecord | StoredRow]:
-    """The entries of a reading; what is none is put aside."""
-    for row in reading:
-        if isinstance(row, Position):
-            positions.append(row)
-        elif isinstance(row, RowProblem):
-            problems.append(row)
-        else:
-            yield row
+def _entries(
+    rows: list[Record | RowProblem], positions: list[Position], problems: list[RowProblem]
+) -> list[LedgerRecord | StoredRow]:
+    """Those of the rows that are entries; what is none is put aside."""
+    entries: list[LedgerRecord | StoredRow] = [row for row in rows if not isinstance(row, _ASIDE)]
+    if len(entries) < len(rows):
+        positions += [row for row in rows if isinstance(row, Position)]
+        problems += [row for row in rows if isinstance(row, RowProblem)]
+    return entries
 
 
 def _unseen(seen: set[bytes], problems: list[RowProblem]) -> list[RowProblem]:

@@ -8,7 +8,7 @@ for one row: equal rows that are several stay several.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -23,7 +23,7 @@ from stonks.ledger.tables import Entry, ImportBatch
 _NAMED = (Trade, FxConversion, CashTransaction)  # their first fact is the day
 _COLUMNS = (
     Entry.id, Entry.fingerprint, Entry.kind, Entry.type, Entry.entry_date, Entry.currency, Entry.quantity, Entry.price,
-    Entry.amount, Entry.action_kind, Entry.symbol, Entry.isin, Entry.external_id,
+    Entry.amount, Entry.action_kind, Entry.symbol, Entry.isin, Entry.external_id, Entry.account, Entry.executed_at,
     ImportBatch.findings,
 )  # fmt: skip
 
@@ -44,13 +44,15 @@ class Namesakes:
         self._reading = reading if isinstance(reading, TellsColumns) else None
         self._taken: set[int] = set()  # entries that were found to be a row of this file
 
-    def find(self, part: Sequence[LedgerRecord | StoredRow], known: Container[bytes]) -> dict[bytes, Change | None]:
-        """Rows of the part that are entries under another name, by fingerprint: the change that gives the entry the
-        fuller name, None where it has that already."""
+    def find(
+        self, unknown: Sequence[LedgerRecord | StoredRow], part: Sequence[LedgerRecord | StoredRow]
+    ) -> dict[bytes, Change | None]:
+        """Of the `unknown` rows of a part those that are entries under another name, by fingerprint: the change that
+        gives the entry the fuller name, None where it has that already."""
         found: dict[bytes, Change | None] = {}
         if self._reading is None:
             return found
-        fresh = [each for each in part if isinstance(each, _NAMED) and each.fingerprint not in known]
+        fresh = [each for each in unknown if isinstance(each, _NAMED)]
         there = self._entries({each[0] for each in fresh}, {each.fingerprint for each in part}) if fresh else {}
         for record in fresh if there else ():
             row = row_of(record)
@@ -85,6 +87,9 @@ def _facts(row: Any) -> tuple[Any, ...]:
 
 
 def _is_named_otherwise(row: dict[str, Any], entry: Any, reading: TellsColumns) -> bool:
+    for fact in ("account", "executed_at"):
+        if row[fact] is not None and getattr(entry, fact) not in (None, row[fact]):
+            return False
     both = row["isin"] is not None and entry.isin is not None
     if row["isin"] != entry.isin if both else row["symbol"] != entry.symbol:
         return False

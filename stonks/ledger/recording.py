@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date
 from decimal import Decimal
+from hashlib import sha1
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from stonks.core.amounts import gross_amount
@@ -28,8 +32,54 @@ COLUMNS = (
     "other_amount", "other_currency", "action_kind", "action_id", *FACTS,
 )  # fmt: skip
 
+# FACTS and the external ID, as they stand side by side in a trade: a first statement makes a hundred thousand of them.
+_IN_TRADE = slice(Trade._fields.index("symbol"), Trade._fields.index("underlying") + 1)
+_told_of_trade: Callable[[Trade], tuple[Any, ...]] = itemgetter(_IN_TRADE)
+IMPRINTED = (*Trade._fields[_IN_TRADE], "report_date")
+IMPRINT_BYTES = 16
+_UNDATED = (None,)  # a trade tells no report date
+
 _MINUS = Decimal(-1)
 _PLUS = Decimal(1)
+
+
+def imprint(fingerprint: bytes, facts: Sequence[Any]) -> bytes:
+    """A digest of a row and its `facts`, in the order of IMPRINTED: of two rows with the same, a statement that told one
+    has nothing to say about the other. 1.0 and 1.00 have different ones; an empty text is like one that is not told."""
+    text = "\x1f".join([str(fact) if fact else "" if fact is None or fact == "" else "0" for fact in facts])
+    if "E+" in text and any(isinstance(fact, Decimal) and "E+" in str(fact) for fact in facts):
+        # The database keeps 1E+2 as 100.
+        return imprint(
+            fingerprint, [format(fact, "f") if fact and isinstance(fact, Decimal) else fact for fact in facts]
+        )
+    return sha1(fingerprint + text.encode()).digest()[:IMPRINT_BYTES]  # noqa: S324
+
+
+def imprints_of(records: Iterable[LedgerRecord | StoredRow]) -> list[bytes]:
+    """Those of the entries which the records would become."""
+    return [
+        imprint(
+            record.fingerprint, _told_of_trade(record) + _UNDATED if isinstance(record, Trade) else _imprinted(record)
+        )
+        for record in records
+    ]
+
+
+def _imprinted(record: LedgerRecord | StoredRow) -> Sequence[Any]:
+    if isinstance(record, CashTransaction):
+        r = record
+        return (
+            r.symbol, r.isin, None, None, None, None, None, r.account, r.external_id, None, None, r.description, None,
+            None, r.report_date,
+        )  # fmt: skip
+    row = row_of(record)
+    return [row[name] for name in IMPRINTED]
+
+
+def day_of(record: LedgerRecord | StoredRow) -> date:
+    """The entry's date."""
+    day: date = record.values["entry_date"] if isinstance(record, StoredRow) else record[0]
+    return day
 
 
 def values_of(record: LedgerRecord | StoredRow) -> tuple[Any, ...]:

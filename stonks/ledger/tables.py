@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, event, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from stonks.db import Base, ExactDecimal, UtcDateTime
+from stonks.ledger.recording import IMPRINT_BYTES, IMPRINTED, imprint
 
 
 class Portfolio(Base):
@@ -58,7 +60,8 @@ class Entry(Base):
     __tablename__ = "entries"
     __table_args__ = (
         UniqueConstraint("portfolio_id", "fingerprint"),
-        Index("ix_entries_page", "portfolio_id", "entry_date", "id"),
+        # The imprint stands at its end, so that a statement's days are compared without a look into the table.
+        Index("ix_entries_page", "portfolio_id", "entry_date", "id", "imprint"),
         Index("ix_entries_symbol_page", "portfolio_id", "symbol", "entry_date", "id"),
         Index("ix_entries_type_page", "portfolio_id", "type", "entry_date", "id"),
         Index("ix_entries_origin_page", "portfolio_id", "origin", "entry_date", "id"),
@@ -121,6 +124,14 @@ class Entry(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     discarded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # counts nowhere, still known
+    # recording.imprint of the row as it stands; whatever writes an entry without the session must write it too
+    imprint: Mapped[bytes | None] = mapped_column(LargeBinary(IMPRINT_BYTES))
+
+
+@event.listens_for(Entry, "before_insert")
+@event.listens_for(Entry, "before_update")
+def _imprint(_mapper: Any, _connection: Any, entry: Entry) -> None:
+    entry.imprint = imprint(entry.fingerprint, [getattr(entry, name) for name in IMPRINTED])
 
 
 class Amendment(Base):
