@@ -6,17 +6,19 @@ import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import timedelta
+from hashlib import shake_128
+from io import BytesIO
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from stonks.brokers.errors import FailureKind
 from stonks.config import ROOT, Settings, read_settings
 from stonks.core.errors import InvalidInput, SecretUnreadable
 from stonks.db import db, transaction
-from stonks.ledger import archive
-from stonks.ledger.tables import KeptStatement, Portfolio
+from stonks.ledger import archive, sealed_parts
+from stonks.ledger.tables import KeptStatement, Portfolio, StatementPart
 from stonks.sync import connecting
 from tests.conftest import Clock
 from tests.drill import started
@@ -81,6 +83,17 @@ def rotate(house: House) -> None:
     assert "could not be opened 0" in house.type("keys", "rotate")
     house.keys.write_text(house.keys.read_text().splitlines()[0] + "\n")
     house.start()
+
+
+def test_a_large_statement_kept_in_parts_is_sealed_again_with_the_rest(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sealed_parts, "_PART_BYTES", 100)
+    body = BytesIO(shake_128(b"large").digest(1_000))
+    assert archive.keep(house.portfolio_id, body, origin="upload", now=house.desk.clock()) is not None
+    assert db.session.scalar(select(func.count()).select_from(StatementPart))
+    rotate(house)
+    assert house.opens_everything()
 
 
 def test_after_the_steps_in_the_docs_the_old_key_opens_nothing_and_the_new_one_everything(house: House) -> None:

@@ -1,4 +1,4 @@
-"""Imprints of entries: what a statement's row is compared with
+"""Imprints of entries: what a statement's row is compared with; parts of large kept statements
 
 Revision ID: 0009
 Revises: 0008
@@ -30,11 +30,27 @@ def upgrade() -> None:
     op.drop_index("ix_entries_page", "entries")
     with op.batch_alter_table("entries") as batch_op:
         batch_op.add_column(sa.Column("imprint", sa.LargeBinary(length=16), nullable=True))
+    op.create_table(
+        "statement_parts",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("statement_id", sa.Integer(), nullable=False),
+        sa.Column("place", sa.Integer(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["statement_id"],
+            ["kept_statements.id"],
+            name=op.f("fk_statement_parts_statement_id_kept_statements"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_statement_parts")),
+        sa.UniqueConstraint("statement_id", "place", name=op.f("uq_statement_parts_statement_id_place")),
+    )
     _fill()
     op.create_index("ix_entries_page", "entries", ["portfolio_id", "entry_date", "id", "imprint"], unique=False)
 
 
 def downgrade() -> None:
+    op.drop_table("statement_parts")
     op.drop_index("ix_entries_page", "entries")
     with op.batch_alter_table("entries") as batch_op:
         batch_op.drop_column("imprint")

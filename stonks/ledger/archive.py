@@ -3,16 +3,14 @@ again after an update."""
 
 from __future__ import annotations
 
-import io
-import zlib
 from datetime import datetime, timedelta
-from hashlib import sha1
 from typing import BinaryIO
 
 from sqlalchemy import delete, select
 
 from stonks.core.errors import NotFound
 from stonks.db import db, transaction
+from stonks.ledger import sealed_parts
 from stonks.ledger.tables import KeptStatement, Portfolio, StatementReading
 from stonks.services import services
 
@@ -29,10 +27,7 @@ def keep(
     this one."""
     if not services().settings.keep_statements and not _needed_soon(portfolio_id, origin):
         return None
-    body.seek(0)
-    received = body.read()
-    body.seek(0)
-    digest = sha1(received, usedforsecurity=False).digest()
+    digest, size = sealed_parts.measured(body)
     with transaction():
         statement = _same(portfolio_id, digest) if origin != "test" else None
         if statement is None:
@@ -40,10 +35,13 @@ def keep(
                 portfolio_id=portfolio_id,
                 origin=origin,
                 sha1=digest,
-                size=len(received),
-                sealed=services().vault.seal(zlib.compress(received, 6), _owner(portfolio_id)),
+                size=size,
+                sealed=b"",
+                kept_at=now,
             )
             db.session.add(statement)
+            db.session.flush()
+            sealed_parts.write(statement, body)
         # An equal file, or an equal window of days, makes no synced statement one of today for other portfolios.
         if credentials_name or statement.credentials_name is None:
             statement.kept_at = now
@@ -57,8 +55,7 @@ def open_kept(statement_id: int) -> BinaryIO:
     statement = db.session.get(KeptStatement, statement_id)
     if statement is None:
         raise NotFound("That statement is kept no longer.")
-    opened = services().vault.open(statement.sealed, _owner(statement.portfolio_id))
-    return io.BytesIO(zlib.decompress(opened))
+    return sealed_parts.opened(statement)
 
 
 def size_of(statement_id: int) -> int:
@@ -139,7 +136,3 @@ def _needed_soon(portfolio_id: int, origin: str) -> bool:
     owner = select(Portfolio.user_id).where(Portfolio.id == portfolio_id).scalar_subquery()
     another = select(Portfolio.id).where(Portfolio.user_id == owner, Portfolio.id != portfolio_id)
     return db.session.scalar(another.limit(1)) is not None
-
-
-def _owner(portfolio_id: int) -> str:
-    return f"statement:{portfolio_id}"

@@ -166,7 +166,7 @@ class ParkedRow(Base):
 
 
 class KeptStatement(Base):
-    """A statement's bytes, compressed and sealed (owner "statement:<portfolio id>"), for replay and first import."""
+    """A statement's bytes, compressed and sealed, for replay and first import; see ledger/sealed_parts.py."""
 
     __tablename__ = "kept_statements"
     __table_args__ = (Index("ix_kept_statements_portfolio_sha1", "portfolio_id", "sha1"),)
@@ -176,12 +176,24 @@ class KeptStatement(Base):
     origin: Mapped[str] = mapped_column(String(10))  # "test", "sync" or "upload"
     sha1: Mapped[bytes] = mapped_column(LargeBinary(20))  # of the bytes as received
     size: Mapped[int]  # of the bytes as received
-    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    sealed: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)  # empty: it stands in parts
     credentials_name: Mapped[str | None] = mapped_column(
         String(32), index=True
     )  # Vault.name_for(credentials): found by it
     kept_at: Mapped[datetime] = mapped_column(UtcDateTime)
     imported_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class StatementPart(Base):
+    """One of the parts of a large kept statement."""
+
+    __tablename__ = "statement_parts"
+    __table_args__ = (UniqueConstraint("statement_id", "place"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    statement_id: Mapped[int] = mapped_column(ForeignKey("kept_statements.id", ondelete="CASCADE"))
+    place: Mapped[int]  # from 0
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class StatementReading(Base):

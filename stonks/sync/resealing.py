@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from stonks.core.errors import SecretUnreadable
 from stonks.db import db, transaction
-from stonks.ledger.tables import KeptStatement
+from stonks.ledger.tables import KeptStatement, StatementPart
 from stonks.services import services
 from stonks.sync import credentials, views
 from stonks.sync.tables import Connection, SyncRun
@@ -20,6 +20,7 @@ _SEALED = (
     (Connection, Connection.sealed_credentials),
     (SyncRun, SyncRun.sealed_credentials),
     (KeptStatement, KeptStatement.sealed),
+    (StatementPart, StatementPart.sealed),
 )
 
 
@@ -33,7 +34,7 @@ def reseal_all() -> ResealOutcome:
     """Each in a transaction of its own: one that is interrupted is begun again, and nothing is closed meanwhile."""
     done = lost = 0
     for table, column in _SEALED:
-        for row_id in list(db.session.scalars(select(table.id).where(column.is_not(None)))):
+        for row_id in list(db.session.scalars(select(table.id).where(func.length(column) > 0))):
             with transaction():
                 row = db.session.get(table, row_id, with_for_update=True)
                 sealed = getattr(row, column.key) if row is not None else None
