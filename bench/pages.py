@@ -106,14 +106,11 @@ def _filled(settings: Settings, count: int) -> dict[str, str]:
 
 def _fill(portfolio_id: int, count: int, now: datetime) -> None:
     inserting = BulkInsert(Entry, COLUMNS, ("portfolio_id", "origin", "created_at"))
-    source = (inserting.ready(row) for row in _rows(count, now.date()))
+    source = (inserting.ready(tuple(row[name] for name in COLUMNS)) for row in _rows(count, now.date()))
     with transaction():
-        inserting.write(
-            iter(lambda: list(islice(source, BATCH_ROWS)), []),
-            {"portfolio_id": portfolio_id, "origin": "sync", "created_at": now},
-        )
+        inserting.write(iter(lambda: list(islice(source, BATCH_ROWS)), []), count, (portfolio_id, "sync", now))
         yesterday = now.date() - timedelta(days=1)
-        reported.ChangedFacts({(yesterday, None): list(_positions(count, yesterday))}, []).write(portfolio_id)
+        reported.ChangedFacts({(yesterday, None): list(_positions(count, yesterday))}, [], {}).write(portfolio_id)
         for back in range(YEARS * 365):
             for currency, rate in (("USD", "0.9"), ("GBP", "1.15")):
                 told = {"from_currency": currency, "to_currency": "EUR", "rate": Decimal(rate)}
