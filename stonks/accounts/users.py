@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import NamedTuple
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from stonks.accounts.tables import User
 from stonks.core.errors import InvalidInput
-from stonks.db import db, transaction
+from stonks.db import db, read, transaction
 
 LEAST_PASSWORD = 10
 MOST_PASSWORD = 200
@@ -20,12 +21,29 @@ _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 _nobody = _hasher.hash("the password of nobody")
 
 
+class Known(NamedTuple):
+    """What each page needs of a user."""
+
+    id: int
+    email: str
+    session_epoch: int  # one more ends the sessions of before
+
+
+_KNOWN = select(User.id, User.email, User.session_epoch).where(User.id == bindparam("user_id"))
+
+
 def count() -> int:
     return db.session.scalar(select(func.count()).select_from(User)) or 0
 
 
-def get(user_id: int) -> User | None:
-    return db.session.get(User, user_id)
+def get(user_id: int) -> User:
+    """A user who is there."""
+    return db.session.get_one(User, user_id)
+
+
+def known(user_id: int) -> Known | None:
+    found = read(_KNOWN, user_id=user_id).first()
+    return None if found is None else Known(*found)
 
 
 def create(email: str, password: str, now: datetime, *, only_as_first: bool = False) -> User:

@@ -10,9 +10,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
-from stonks.db import db
+from stonks.db import db, read
+from stonks.ledger.entries import Line
 from stonks.ledger.tables import Amendment, Entry
 
 CANCELLED = "cancelled"  # taken back, and nothing replaced it
@@ -21,12 +22,22 @@ CANCEL = "cancel"  # takes another entry back
 REPLACEMENT = "replacement"  # stands in for an entry that was taken back
 
 
+_COUNTING = select(*Entry.__table__.c).where(
+    Entry.portfolio_id == bindparam("portfolio_id"), Entry.kind.in_(("TRADE", "FX")), Entry.discarded_at.is_(None)
+)
+_OF_DAYS = _COUNTING.where(Entry.entry_date.in_(bindparam("days", expanding=True)))
+_CANCELS = _OF_DAYS.where(Entry.cancels)
+_MOVED = _COUNTING.where(
+    Entry.symbol.in_(bindparam("symbols", expanding=True)), Entry.external_id.in_(bindparam("names", expanding=True))
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Correction:
     """What an entry is within its history, and the whole of that in order: original, cancel, replacement …"""
 
     role: str
-    history: tuple[Entry, ...]
+    history: tuple[Line, ...]
 
     @property
     def taken_back(self) -> bool:
@@ -34,20 +45,17 @@ class Correction:
         return self.role != REPLACEMENT
 
 
-def of_entries(portfolio_id: int, shown: Sequence[Entry]) -> dict[int, Correction]:
+def of_entries(portfolio_id: int, shown: Sequence[Line]) -> dict[int, Correction]:
     """Corrections that touch the entries shown, by entry id; those without are absent. At most three cheap queries."""
     days = {entry.entry_date for entry in shown if entry.kind in ("TRADE", "FX")}
     if not days:
         return {}
-    counting = (Entry.portfolio_id == portfolio_id, Entry.kind.in_(("TRADE", "FX")), Entry.discarded_at.is_(None))
-    cancels = list(db.session.scalars(select(Entry).where(*counting, Entry.entry_date.in_(days), Entry.cancels)))
+    cancels = list(read(_CANCELS, portfolio_id=portfolio_id, days=sorted(days)))
     if not cancels:
         return {}
     trades = {
         entry.id: entry
-        for entry in db.session.scalars(
-            select(Entry).where(*counting, Entry.entry_date.in_({cancel.entry_date for cancel in cancels}))
-        )
+        for entry in read(_OF_DAYS, portfolio_id=portfolio_id, days=sorted({cancel.entry_date for cancel in cancels}))
         if not entry.cancels
     }
     ids_by_symbol = defaultdict(set)
@@ -59,8 +67,8 @@ def of_entries(portfolio_id: int, shown: Sequence[Entry]) -> dict[int, Correctio
             ids_by_symbol[cancel.symbol].add(cancel.original_id)
     # A correction may have moved the trade to another day.
     names = {name for found in ids_by_symbol.values() for name in found}
-    moved = select(Entry).where(*counting, Entry.symbol.in_(ids_by_symbol), Entry.external_id.in_(names))
-    trades.update((entry.id, entry) for entry in db.session.scalars(moved) if not entry.cancels)
+    moved = read(_MOVED, portfolio_id=portfolio_id, symbols=list(ids_by_symbol), names=list(names))
+    trades.update((entry.id, entry) for entry in moved if not entry.cancels)
     linked = linked_corrections([*cancels, *trades.values()])
     return {entry.id: linked[entry.id] for entry in shown if entry.id in linked}
 
@@ -73,17 +81,17 @@ def amendments_of(portfolio_id: int, entry_id: int) -> list[Amendment]:
     )
 
 
-def linked_corrections(entries: Iterable[Entry]) -> dict[int, Correction]:
+def linked_corrections(entries: Iterable[Line]) -> dict[int, Correction]:
     """Pure: the corrections among trades and cancels, by entry id. A cancel whose original is not there stays alone."""
     ordered = sorted(entries, key=lambda entry: entry.id)
     open_trades = [entry for entry in ordered if not entry.cancels]
-    cancel_of: dict[int, Entry] = {}
+    cancel_of: dict[int, Line] = {}
     for cancel in (entry for entry in ordered if entry.cancels):
         original = _original(cancel, [entry for entry in open_trades if entry.id not in cancel_of])
         if original is not None:
             cancel_of[original.id] = cancel
 
-    groups: dict[tuple[str | None, str | int], list[Entry]] = defaultdict(list)
+    groups: dict[tuple[str | None, str | int], list[Line]] = defaultdict(list)
     for entry in open_trades:
         groups[entry.symbol, entry.external_id or entry.id].append(entry)
     found: dict[int, Correction] = {}
@@ -103,7 +111,7 @@ def linked_corrections(entries: Iterable[Entry]) -> dict[int, Correction]:
     return found
 
 
-def _original(cancel: Entry, candidates: list[Entry]) -> Entry | None:
+def _original(cancel: Line, candidates: list[Line]) -> Line | None:
     """The trade that a cancel takes back: the one it names, else the first with its day, size and price."""
     alike = [
         entry
@@ -124,7 +132,7 @@ def _original(cancel: Entry, candidates: list[Entry]) -> Entry | None:
     return alike[0] if alike and cancel.original_id else None
 
 
-def _same_instrument(one: Entry, other: Entry) -> bool:
+def _same_instrument(one: Line, other: Line) -> bool:
     if one.currency != other.currency:
         return False
     if one.isin and other.isin:

@@ -7,21 +7,27 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, bindparam, func, or_, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
 from stonks.core.errors import NotFound
-from stonks.db import db
+from stonks.db import db, read
 from stonks.ledger.tables import Entry
 
 Called = tuple[str | None, str | None]
+Line = Entry | Row[Any]  # an entry to be shown: the object or its columns
 
 MOVING = ("TRADE", "CORPORATE_ACTION", "TRANSFER")
 PAGE_SIZE = 50
 FOLD_ROWS = 5_000
 MOST_SYMBOLS = 500  # to choose from; any other can be typed
 IDS_AT_ONCE = 500  # databases take a limited number of parameters
+
+
+_ANY = select(Entry.id).where(Entry.portfolio_id == bindparam("portfolio_id"), Entry.discarded_at.is_(None)).limit(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +45,7 @@ class EntryFilter:
 class EntryPage:
     """Newest first. `next` is the cursor of older entries, `previous` of newer ones; None where there are none."""
 
-    entries: list[Entry]
+    entries: list[Row[Any]]
     next: str | None
     previous: str | None
 
@@ -53,16 +59,20 @@ def page(
     size: int = PAGE_SIZE,
 ) -> EntryPage:
     """A page by key: as quick at the millionth row as at the first. An unreadable cursor means the first page."""
-    conditions = [Entry.portfolio_id == portfolio_id, Entry.discarded_at.is_(None), *_conditions(wanted)]
     older_than, newer_than = _cursor(after), _cursor(before)
-    query = select(Entry).where(*conditions)
-    if newer_than:
-        query = query.where(_beyond(newer_than, newer=True)).order_by(Entry.entry_date, Entry.id)
-    else:
-        if older_than:
-            query = query.where(_beyond(older_than, newer=False))
-        query = query.order_by(Entry.entry_date.desc(), Entry.id.desc())
-    found = list(db.session.scalars(query.limit(size + 1)))
+    day, number = newer_than or older_than or (None, None)
+    values = {
+        "symbols": sorted({wanted.symbol, wanted.symbol.upper()}) if wanted.symbol else None,
+        "type": wanted.type,
+        "first": wanted.first,
+        "last": wanted.last,
+        "origin": wanted.origin,
+        "day": day,
+        "number": number,
+    }
+    told = {name: value for name, value in values.items() if value is not None}
+    query = _page_query(frozenset(told), newer=bool(newer_than), by_hand=wanted.origin == "manual")
+    found = list(read(query, portfolio_id=portfolio_id, size=size + 1, **told))
     more, found = len(found) > size, found[:size]
     if newer_than:
         found.reverse()
@@ -94,8 +104,7 @@ def some(portfolio_id: int, ids: Sequence[int]) -> list[Entry]:
 
 def are_there(portfolio_id: int) -> bool:
     """Whether anything counts."""
-    query = select(Entry.id).where(Entry.portfolio_id == portfolio_id, Entry.discarded_at.is_(None))
-    return db.session.scalar(query.limit(1)) is not None
+    return read(_ANY, portfolio_id=portfolio_id).first() is not None
 
 
 def movements(portfolio_id: int, called: Iterable[Called], currency: str) -> list[Entry]:
@@ -148,7 +157,7 @@ def all_for_folding(portfolio_id: int) -> Iterator[Entry]:
     yield from db.session.scalars(query)
 
 
-def net_amount(entry: Entry) -> Decimal | None:
+def net_amount(entry: Line) -> Decimal | None:
     """What the entry moved in its own currency: the amount with commission and taxes where those are in it too."""
     if entry.amount is None:
         return None
@@ -158,23 +167,30 @@ def net_amount(entry: Entry) -> Decimal | None:
     return amount
 
 
-def _conditions(wanted: EntryFilter) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
+@lru_cache(maxsize=128)
+def _page_query(told: frozenset[str], *, newer: bool, by_hand: bool) -> Select[Any]:
+    """Put together once for each set of things that are `told`: it takes as long as running it."""
+    conditions = [Entry.portfolio_id == bindparam("portfolio_id"), Entry.discarded_at.is_(None)]
     # Where several would do, a database without statistics may take the index of the least telling one and read a
     # hundred thousand rows. So only the most telling one is written in a way that an index serves.
-    type_tells = not wanted.symbol and wanted.origin != "manual"
-    if wanted.symbol:
-        conditions.append(Entry.symbol.in_({wanted.symbol, wanted.symbol.upper()}))
-    if wanted.type:
-        conditions.append((Entry.type if type_tells else _unindexed(Entry.type)) == wanted.type)
-    if wanted.first:
-        conditions.append(Entry.entry_date >= wanted.first)
-    if wanted.last:
-        conditions.append(Entry.entry_date <= wanted.last)
-    if wanted.origin:
-        tells = not wanted.symbol and not (wanted.type and type_tells)
-        conditions.append((Entry.origin if tells else _unindexed(Entry.origin)) == wanted.origin)
-    return conditions
+    type_tells = "symbols" not in told and not by_hand
+    if "symbols" in told:
+        conditions.append(Entry.symbol.in_(bindparam("symbols", expanding=True)))
+    if "type" in told:
+        conditions.append((Entry.type if type_tells else _unindexed(Entry.type)) == bindparam("type"))
+    if "first" in told:
+        conditions.append(Entry.entry_date >= bindparam("first"))
+    if "last" in told:
+        conditions.append(Entry.entry_date <= bindparam("last"))
+    if "origin" in told:
+        tells = "symbols" not in told and not ("type" in told and type_tells)
+        conditions.append((Entry.origin if tells else _unindexed(Entry.origin)) == bindparam("origin"))
+    if "day" in told:
+        # Compared as one value, so that the index starts the page instead of filtering it.
+        place, there = tuple_(Entry.entry_date, Entry.id), tuple_(bindparam("day"), bindparam("number"))
+        conditions.append(place > there if newer else place < there)
+    order = (Entry.entry_date, Entry.id) if newer else (Entry.entry_date.desc(), Entry.id.desc())
+    return select(*Entry.__table__.c).where(*conditions).order_by(*order).limit(bindparam("size"))
 
 
 def _unindexed(column: InstrumentedAttribute[str]) -> ColumnElement[str]:
@@ -182,14 +198,7 @@ def _unindexed(column: InstrumentedAttribute[str]) -> ColumnElement[str]:
     return column.concat("")
 
 
-def _beyond(key: tuple[date, int], *, newer: bool) -> ColumnElement[bool]:
-    # Compared as one value, so that the index starts the page instead of filtering it.
-    place = tuple_(Entry.entry_date, Entry.id)
-    there = tuple_(literal(key[0]), literal(key[1]))
-    return place > there if newer else place < there
-
-
-def _name(entry: Entry) -> str:
+def _name(entry: Line) -> str:
     return f"{entry.entry_date.isoformat()}.{entry.id}"
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from sqlalchemy import bindparam, select
 from sqlalchemy import delete as delete_rows
-from sqlalchemy import select
 
 from stonks.core.errors import InvalidInput, NotFound
 from stonks.db import db, transaction
@@ -13,6 +13,8 @@ from stonks.ledger.tables import Portfolio
 from stonks.portfolio.lots import Method
 
 LONGEST_NAME = 100
+
+_MINE = select(Portfolio).where(Portfolio.user_id == bindparam("user_id")).order_by(Portfolio.name)
 
 
 def create(user_id: int, name: str, base_currency: str, now: datetime, lot_method: Method = Method.FIFO) -> Portfolio:
@@ -36,7 +38,7 @@ def get(user_id: int, portfolio_id: int) -> Portfolio:
 
 def list_for(user_id: int) -> list[Portfolio]:
     """By name."""
-    return list(db.session.scalars(select(Portfolio).where(Portfolio.user_id == user_id).order_by(Portfolio.name)))
+    return list(db.session.scalars(_MINE, {"user_id": user_id}))
 
 
 def rename(portfolio: Portfolio, name: str, base_currency: str, lot_method: Method | None = None) -> None:

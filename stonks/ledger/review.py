@@ -5,14 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, bindparam, func, select, update
 
 from stonks.core.errors import NotFound
-from stonks.db import db, transaction
+from stonks.db import db, read, transaction
 from stonks.ledger import entries, marks, snapshot
 from stonks.ledger.tables import Amendment, Entry, ImportBatch, ParkedRow
 
 MOST_ENTRIES = 500  # of one batch on one page; the rest is on the transactions page
+
+
+_WAITING = select(func.sum(ImportBatch.new), func.sum(ImportBatch.problems), func.max(ImportBatch.imported_at)).where(
+    ImportBatch.portfolio_id == bindparam("portfolio_id"), ImportBatch.acknowledged_at.is_(None)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +44,7 @@ class ReviewBanner:
 
 def banner(portfolio_id: int) -> ReviewBanner | None:
     """What waits to be reviewed, in three figures; None when nothing does."""
-    query = select(func.sum(ImportBatch.new), func.sum(ImportBatch.problems), func.max(ImportBatch.imported_at)).where(
-        *_pending(portfolio_id)
-    )
-    new, problems, imported_at = db.session.execute(query).one()
+    new, problems, imported_at = read(_WAITING, portfolio_id=portfolio_id).one()
     return ReviewBanner(int(new), int(problems), imported_at) if imported_at is not None else None
 
 

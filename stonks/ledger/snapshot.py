@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Row, bindparam, delete, insert, select, update
 
 from stonks.core.errors import StonksError
-from stonks.db import db, in_transaction, insert_ignoring, transaction
+from stonks.db import db, in_transaction, insert_ignoring, read, transaction
 from stonks.ledger import folding, marks, refolding, repositioning
 from stonks.ledger.bulk import BATCH_ROWS, BulkInsert
 from stonks.ledger.families import Families, Name, keys_of
@@ -41,6 +41,12 @@ ENTRIES_AT_ONCE = 50_000  # of a part, about
 MONTHS_AT_ONCE = 12
 MOST_REFUSALS = 50
 CATCH_UP_SECONDS = 8
+
+
+_STATE = select(Snapshot.version, Snapshot.foldings, Snapshot.basis, Snapshot.as_of).where(
+    Snapshot.portfolio_id == bindparam("portfolio_id")
+)
+_SOME_MARK = select(SnapshotMark.kind).where(SnapshotMark.portfolio_id == bindparam("portfolio_id")).limit(1)
 
 
 class State(NamedTuple):
@@ -88,8 +94,7 @@ def catch_up(portfolio_id: int) -> None:
 
 
 def state(portfolio_id: int) -> State | None:
-    columns = (Snapshot.version, Snapshot.foldings, Snapshot.basis, Snapshot.as_of)
-    found = db.session.execute(select(*columns).where(Snapshot.portfolio_id == portfolio_id)).first()
+    found = read(_STATE, portfolio_id=portfolio_id).first()
     return None if found is None else State(*found)
 
 
@@ -97,8 +102,7 @@ def is_fresh(portfolio: Portfolio, found: State | None) -> bool:
     """Whether nothing is stale. One row of the marks is enough to say no."""
     if found is None or found.basis != basis_of(portfolio):
         return False
-    some = select(SnapshotMark.kind).where(SnapshotMark.portfolio_id == portfolio.id).limit(1)
-    return db.session.scalar(some) is None
+    return read(_SOME_MARK, portfolio_id=portfolio.id).first() is None
 
 
 def _stale(portfolio_id: int) -> list[Mark]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from stonks.brokers.contract import Broker
 from stonks.core.errors import InvalidInput, NotFound, SecretUnreadable, StonksError
@@ -30,6 +30,10 @@ from stonks.sync.views import ConnectionLine, ConnectionView, RunView
 MOST_FAILURES_AN_HOUR = 5  # of runs by hand: each refused one brings a lockout nearer
 
 
+_CONNECTION = select(Connection).where(Connection.portfolio_id == bindparam("portfolio_id"))
+_LIVE = select(SyncRun).where(SyncRun.connection_id == bindparam("connection_id"), SyncRun.finished_at.is_(None))
+
+
 @dataclass(frozen=True, slots=True)
 class SaveOutcome:
     connection_id: int | None
@@ -42,8 +46,7 @@ def view(portfolio_id: int) -> ConnectionView | None:
     connection = _of(portfolio_id)
     if connection is None:
         return None
-    live = select(SyncRun).where(SyncRun.connection_id == connection.id, SyncRun.finished_at.is_(None))
-    return views.of_connection(connection, db.session.scalar(live))
+    return views.of_connection(connection, db.session.scalar(_LIVE, {"connection_id": connection.id}))
 
 
 def save(
@@ -207,8 +210,8 @@ def _broker(code: str) -> Broker:
 
 
 def _of(portfolio_id: int, *, lock: bool = False) -> Connection | None:
-    query = select(Connection).where(Connection.portfolio_id == portfolio_id)
-    return db.session.scalar(query.with_for_update() if lock else query)
+    query = _CONNECTION.with_for_update() if lock else _CONNECTION
+    return db.session.scalar(query, {"portfolio_id": portfolio_id})
 
 
 def _saved(connection: Connection | None, broker: Broker) -> dict[str, str] | None:

@@ -11,10 +11,12 @@ from wtforms.validators import DataRequired
 
 from stonks.accounts import users
 from stonks.accounts.tables import User
+from stonks.accounts.users import Known
 from stonks.ledger import portfolios
 from stonks.services import services
 from stonks.web import htmx
 from stonks.web.errors import beside
+from stonks.web.pages import my_portfolios
 from stonks.web.security import limiter, safe_next
 
 blueprint = Blueprint("auth", __name__)
@@ -24,13 +26,13 @@ logins = LoginManager()
 class SignedIn(UserMixin):
     """A user as Flask-Login sees one. The session holds the epoch too, so that a new password ends older sessions."""
 
-    def __init__(self, user: User) -> None:
-        self.user = user
+    def __init__(self, user: User | Known) -> None:
         self.id = user.id
         self.email = user.email
+        self._epoch = user.session_epoch
 
     def get_id(self) -> str:
-        return f"{self.user.id}.{self.user.session_epoch}"
+        return f"{self.id}.{self._epoch}"
 
 
 class AccountForm(FlaskForm):
@@ -118,7 +120,7 @@ def account() -> ResponseReturnValue:
     form = PasswordForm()
     if form.validate_on_submit():
         with beside(form):
-            user = current_user.user
+            user = users.get(current_user.id)
             users.change_password(user, form.old.data or "", form.new.data or "")
             _begin_session(user)
             return redirect(url_for("auth.account", changed=1), 303)
@@ -146,7 +148,7 @@ def _begin_session(user: User) -> None:
 
 def _load(session_id: str) -> SignedIn | None:
     user_id, _, epoch = session_id.partition(".")
-    user = users.get(int(user_id)) if user_id.isdecimal() else None
+    user = users.known(int(user_id)) if user_id.isdecimal() else None
     return SignedIn(user) if user and str(user.session_epoch) == epoch else None
 
 
@@ -163,6 +165,6 @@ def _frame_values() -> dict[str, object]:
     """What the top bar asks for."""
     slug = next(iter(services().brokers.values())).slug
     return {
-        "my_portfolios": lambda: portfolios.list_for(current_user.id),
+        "my_portfolios": my_portfolios,
         "help_address": url_for("help.broker", slug=slug),
     }

@@ -68,7 +68,8 @@ def _figure(
     places = filters.places(text) if align else 0
     short = f" short-{min(align - places, 8)}{'' if places else ' no-point'}" if align > places else ""
     after = f' <span class="unit">{escape(unit)}</span>' if unit else ""
-    whole = f'<span class="num{_tone(value, tone)}{short}"><span{more}>{text}</span>{after}</span>'
+    shown = f"<span{more}>{text}</span>{after}" if more else text + after
+    whole = f'<span class="num{_tone(value, tone)}{short}">{shown}</span>'
     return Markup(whole)  # noqa: S704  (digits, and a unit that was escaped)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from flask import request, url_for
+from flask import g, request, url_for
 from flask_login import current_user
 from markupsafe import Markup, escape
 
@@ -48,10 +48,20 @@ class PortfolioPage:
 
 def portfolio_page(portfolio_id: int) -> PortfolioPage:
     """For templates that extend portfolio/frame.html, as `page`. NotFound when it is not the signed-in user's."""
-    portfolio = portfolios.get(current_user.id, portfolio_id)
+    portfolio = next((one for one in my_portfolios() if one.id == portfolio_id), None)
+    if portfolio is None:
+        portfolio = portfolios.get(current_user.id, portfolio_id)
     now = services().clock()
     connection = connecting.view(portfolio.id)
     return PortfolioPage(portfolio, _chip(connection, now), tuple(_banners(portfolio, connection, now)[:MOST_BANNERS]))
+
+
+def my_portfolios() -> list[Portfolio]:
+    """The signed-in user's, as they were when first asked for in this request."""
+    if "my_portfolios" not in g:
+        g.my_portfolios = portfolios.list_for(current_user.id)
+    found: list[Portfolio] = g.my_portfolios
+    return found
 
 
 @dataclass(frozen=True, slots=True)

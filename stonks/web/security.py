@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, current_app, request, url_for
+from flask import Flask, Response, current_app, request
 from flask.sessions import SecureCookieSessionInterface
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
@@ -106,13 +106,13 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 def asset(name: str) -> str:
     """The address of a static file, which changes with its content, so that it may be cached for ever."""
-    folder = current_app.static_folder or ""
-    return url_for("static", filename=name, v=_digest(Path(folder) / name))
+    return _asset(current_app.static_folder or "", request.script_root, name)
 
 
 @cache
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+def _asset(folder: str, script_root: str, name: str) -> str:
+    digest = hashlib.sha256((Path(folder) / name).read_bytes()).hexdigest()[:12]
+    return f"{script_root}/static/{name}?v={digest}"
 
 
 def _add_headers(response: Response) -> Response:

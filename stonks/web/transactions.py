@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import date
-from functools import lru_cache
 from typing import Any
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 from flask_wtf import FlaskForm
-from markupsafe import Markup
 from wtforms import DateField, SelectField, StringField
 from wtforms.fields import SelectChoice
-from wtforms.validators import DataRequired, Length, Optional
+from wtforms.validators import DataRequired, Length
 
 from stonks.core.typed import parse_number
 from stonks.ledger import corrections, entries, exporting, figures, manual, portfolios
@@ -22,16 +20,16 @@ from stonks.ledger.entries import EntryFilter
 from stonks.ledger.manual import ManualEntry
 from stonks.ledger.tables import Entry
 from stonks.services import services
-from stonks.web import filters, htmx, numbers
+from stonks.web import entry_filter, entry_rows, htmx
 from stonks.web.errors import beside
-from stonks.web.filters import ORIGIN_WORDS, TYPE_WORDS
+from stonks.web.filters import TYPE_WORDS
 from stonks.web.number_field import NumberField
 from stonks.web.pages import PortfolioPage, portfolio_page
 
 blueprint = Blueprint("transactions", __name__, url_prefix="/portfolios/<int:portfolio_id>/transactions")
 blueprint.add_app_template_filter(entries.net_amount, "net_amount")
+blueprint.add_app_template_filter(entry_rows.facts)
 
-FILTERS = ("symbol", "type", "first", "last", "origin")  # as they stand in an address
 BY_HAND = (
     "BUY", "SELL", "DIVIDEND", "PAYMENT_IN_LIEU", "WITHHOLDING_TAX", "INTEREST", "FEE",
     "DEPOSIT", "WITHDRAWAL", "OTHER", "TRANSFER_IN", "TRANSFER_OUT", "OPENING",
@@ -40,26 +38,6 @@ BY_HAND = (
 
 def _choices(words: dict[str, str]) -> list[SelectChoice]:
     return [SelectChoice(code, label) for code, label in words.items()]
-
-
-class FilterForm(FlaskForm):
-    class Meta:
-        csrf = False
-
-    symbol = StringField("Symbol")
-    type = SelectField("Type", choices=_choices({"": "All types"} | TYPE_WORDS), validate_choice=False)
-    first = DateField("From", [Optional()])
-    last = DateField("To", [Optional()])
-    origin = SelectField("Origin", choices=_choices({"": "All origins"} | ORIGIN_WORDS), validate_choice=False)
-
-    def wanted(self) -> EntryFilter:
-        return EntryFilter(
-            symbol=(self.symbol.data or "").strip() or None,
-            type=self.type.data if self.type.data in TYPE_WORDS else None,
-            first=self.first.data,
-            last=self.last.data,
-            origin=self.origin.data if self.origin.data in ORIGIN_WORDS else None,
-        )
 
 
 class EntryForm(FlaskForm):
@@ -89,53 +67,25 @@ class EntryForm(FlaskForm):
         )
 
 
-@blueprint.app_template_filter()
-def facts(entry: Entry) -> list[tuple[str, Any]]:
-    """All that is told of an entry, in words."""
-    told: tuple[tuple[str, Any], ...] = (
-        ("Date", filters.day(entry.entry_date)),
-        ("Executed", entry.executed_at and filters.moment(entry.executed_at)),
-        ("Symbol", entry.symbol),
-        ("ISIN", entry.isin),
-        ("Description", entry.description),
-        ("Quantity", numbers.quantity(entry.quantity)),
-        ("Price", numbers.exact(entry.price, entry.currency)),
-        ("Commission", numbers.exact(entry.commission, entry.commission_currency or entry.currency)),
-        ("Taxes", numbers.exact(entry.taxes, entry.currency)),
-        ("Amount", numbers.exact(entries.net_amount(entry), entry.currency)),
-        _other_amount(entry),
-        ("Account", entry.account),
-        ("Origin", filters.origin_words(entry.origin)),
-    )
-    return [(words, value) for words, value in told if value]
-
-
-def _other_amount(entry: Entry) -> tuple[str, Any]:
-    if entry.type != manual.OPENING:
-        return "Other leg", numbers.exact(entry.other_amount, entry.other_currency)
-    cost = entry.other_amount
-    return "Cost in all", "not known" if cost is None else numbers.exact(abs(cost), entry.currency)
-
-
 @blueprint.get("")
 @login_required
 def index(portfolio_id: int) -> ResponseReturnValue:
     page = portfolio_page(portfolio_id)
-    form = FilterForm(request.args)
-    form.validate()
-    wanted = form.wanted()
+    filters = entry_filter.asked(request.args)
+    wanted = filters.wanted
     found = entries.page(portfolio_id, wanted, after=request.args.get("after"), before=request.args.get("before"))
+    address = url_for("transactions.index", portfolio_id=portfolio_id)
     return htmx.render(
         "transactions/index.html",
         "transactions/_entries.html",
-        422 if form.errors else 200,
+        422 if filters.errors else 200,
         page=page,
-        filters=form,
+        filters=filters,
         filtered=wanted != EntryFilter(),
         found=found,
-        corrections=corrections.of_entries(portfolio_id, found.entries),
-        places=_places(found.entries),
-        symbols=() if htmx.wants_fragment() else _options(figures.symbols(portfolio_id)),
+        address=address,
+        rows=entry_rows.rows(found.entries, corrections.of_entries(portfolio_id, found.entries), address),
+        symbols=() if htmx.wants_fragment() else entry_filter.symbol_options(figures.symbols(portfolio_id)),
         address_with=lambda **cursor: _address_with(portfolio_id, **cursor),
     )
 
@@ -224,23 +174,8 @@ def _as_typed(entry: Entry) -> dict[str, object]:
     return typed
 
 
-@lru_cache(maxsize=64)
-def _options(symbols: tuple[str, ...]) -> Markup:
-    return Markup("").join(Markup('<option value="{}"></option>').format(symbol) for symbol in symbols)
-
-
-def _places(shown: list[Entry]) -> dict[str, int]:
-    """The most decimal places in the columns whose points stand under each other."""
-    quantities = [filters.quantity(entry.quantity) for entry in shown if entry.quantity is not None]
-    prices = [filters.price(entry.price) for entry in shown if entry.price is not None]
-    return {
-        "quantity": max(map(filters.places, quantities), default=0),
-        "price": max(map(filters.places, prices), default=0),
-    }
-
-
 def _address_with(portfolio_id: int, **cursor: Any) -> str:
     """This page's address with its filters and another cursor."""
     # Only the names known here: url_for takes others, like _scheme and _external, as orders.
-    wanted: dict[str, Any] = {name: request.args[name] for name in FILTERS if request.args.get(name)}
+    wanted: dict[str, Any] = {name: request.args[name] for name in entry_filter.NAMES if request.args.get(name)}
     return url_for("transactions.index", portfolio_id=portfolio_id, **wanted, **cursor)

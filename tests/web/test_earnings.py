@@ -108,7 +108,7 @@ def total_row(client: FlaskClient, address: str, title: str) -> list[Decimal]:
     page = client.get(address).text
     foot = page[page.index(f'<caption class="hidden-text">{title}') :]
     foot = foot[foot.index("<tfoot") : foot.index("</tfoot")]
-    shown = re.findall(r'title="([^"]+)"|<span class="num[^>]*><span>([^<]+)<', foot)
+    shown = re.findall(r'title="([^"]+)"|<span class="num[^>]*>([^< ]+)<', foot)
     return [
         Decimal((exact or all_there).replace("\u2009", "").replace("\u2212", "-").lstrip("+"))
         for exact, all_there in shown

@@ -7,12 +7,14 @@ from decimal import Decimal
 
 import pytest
 from flask.testing import FlaskClient
+from markupsafe import escape
 
 from stonks.accounts import users
 from stonks.ledger import entries, manual, portfolios
 from stonks.ledger.entries import EntryFilter
 from stonks.ledger.manual import ManualEntry
 from stonks.ledger.tables import Portfolio
+from stonks.web import numbers
 from tests.statements import statement
 
 BUY = {
@@ -103,6 +105,18 @@ def test_another_portfolios_entry_cannot_be_reached_through_ones_own(
     assert signed_in.post(f"{address}/{entry.id}/edit", data=BUY).status_code == 404
     assert signed_in.post(f"{address}/{entry.id}/delete").status_code == 404
     assert entries.get(theirs.id, entry.id).amount == 5
+
+
+def test_what_was_typed_never_becomes_markup_not_even_what_looks_like_our_own(
+    signed_in: FlaskClient, address: str
+) -> None:
+    ours = str(numbers.exact(Decimal("-1.00"), "USD"))
+    signed_in.post(f"{address}/new", data=BUY | {"symbol": "<b>'\"&", "description": ours})
+    page = signed_in.get(address).text
+    assert "<b>" not in page.lower()
+    assert page.count("&lt;b&gt;&#39;&#34;&amp;") >= 3  # the row's head, its link and its detail
+    assert (page.count(html.escape(ours)) + page.count(str(escape(ours)))) == 1
+    assert page.count(f"<dd>{ours}</dd>") == 1  # the commission
 
 
 def test_pages_hold_fifty_and_lead_to_older_and_newer_ones(
