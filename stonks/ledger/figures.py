@@ -12,11 +12,11 @@ from threading import Lock
 from typing import Any, NamedTuple, TypeVar, cast
 
 from flask import current_app
-from sqlalchemy import ColumnElement, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, CursorResult, and_, bindparam, case, func, or_, select
 
 from stonks.core.errors import NotFound, StonksError
 from stonks.core.records import FxRate
-from stonks.db import db
+from stonks.db import db, read
 from stonks.ledger import agreeing, entries, prices, refolding, snapshot
 from stonks.ledger.entries import Called
 from stonks.ledger.snapshot import State
@@ -33,7 +33,7 @@ _T = TypeVar("_T")
 
 MOST_NAMED = 6  # instruments of which the overview says something
 MOST_LOTS = 50  # of each kind, on an instrument's page
-MOST_KEPT = 24  # a megabyte each, of a large portfolio
+MOST_KEPT = 32  # a megabyte each at most, of a large portfolio
 PATIENCE_SECONDS = 8  # of a visitor, while the figures are brought up to date
 _TRIES = 20
 _COLUMNS = (
@@ -48,6 +48,13 @@ _MONTH = (
     SnapshotMonth.month, SnapshotMonth.currency, SnapshotMonth.moved, SnapshotMonth.gross_base,
     SnapshotMonth.withheld_base, SnapshotMonth.fees_base, SnapshotMonth.unconverted, SnapshotMonth.oldest_rate,
 )  # fmt: skip
+
+
+_EVERY = (
+    select(*_COLUMNS, SnapshotHolding.missing)
+    .where(SnapshotHolding.portfolio_id == bindparam("portfolio_id"))
+    .order_by(SnapshotHolding.key)
+)
 
 
 class Compared(NamedTuple):
@@ -114,9 +121,25 @@ def holdings(portfolio: Portfolio, today: date, *, closed: bool = False) -> list
     return _consistent(portfolio, lambda _state: _holdings(portfolio, today, closed=closed)[0], asked)
 
 
+def instruments(portfolio: Portfolio) -> list[Instrument]:
+    """All there ever were. Raises Stale."""
+    return remembered(portfolio, ("instruments",), lambda: [_what(row) for row in _every(portfolio.id)])
+
+
+def lacking(portfolio: Portfolio) -> list[Instrument]:
+    """Of which something left without having come. Raises Stale."""
+    return remembered(portfolio, ("lacking",), lambda: [_what(row) for row in _every(portfolio.id) if row.missing])
+
+
 def instrument(portfolio: Portfolio, key: str, today: date) -> OneInstrument:
     """Raises Stale, NotFound."""
     return _consistent(portfolio, lambda _state: _instrument(portfolio, key, today))
+
+
+def remembered(portfolio: Portfolio, asked: tuple[Any, ...], make: Callable[[], _T]) -> _T:
+    """What `make` makes of the figures and the ledger, given again while neither changes; `asked` says all else that it
+    hangs on. Raises Stale."""
+    return _consistent(portfolio, lambda _state: make(), ("made", *asked))
 
 
 class _Kept:
@@ -282,8 +305,16 @@ def _closed(key: str, lot: SnapshotLot) -> tuple[ClosedLot, Decimal | None]:
     return closed, lot.gain_base
 
 
+def _every(portfolio_id: int) -> CursorResult[*tuple[Any, ...]]:
+    return read(_EVERY, portfolio_id=portfolio_id)
+
+
+def _what(row: Any) -> Instrument:
+    return Instrument(row.key, row.symbol, row.isin, row.currency, row.asset_class, row.multiplier, row.description)
+
+
 def _valued(row: Any, quoted: Price | None, rates: RateTable, today: date) -> Valued:
-    what = Instrument(row.key, row.symbol, row.isin, row.currency, row.asset_class, row.multiplier, row.description)
+    what = _what(row)
     price = None if row.traded is None else Price(row.traded, row.traded_on, False)
     if row.mark is not None:
         price = newer(price, Price(row.mark, row.marked_on, True))

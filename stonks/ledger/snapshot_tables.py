@@ -102,6 +102,7 @@ class SnapshotLot(Base):
     """A lot of an instrument: the closed ones in the order they closed, then those that are open."""
 
     __tablename__ = "snapshot_lots"
+    __table_args__ = (Index("ix_snapshot_lots_closed", "portfolio_id", "closed", "key", "place"),)
 
     portfolio_id: Mapped[int] = mapped_column(ForeignKey(_OWNER, ondelete="CASCADE"), primary_key=True)
     key: Mapped[str] = mapped_column(String(80), primary_key=True)

@@ -17,9 +17,8 @@ from redis import RedisError
 from sqlalchemy import ColumnElement, or_, select
 
 from stonks.db import db, insert_ignoring, transaction
-from stonks.ledger import folding, prices
+from stonks.ledger import figures, prices, snapshot
 from stonks.ledger.tables import Portfolio, PriceFetch
-from stonks.portfolio import holdings
 from stonks.prices.contract import PriceSource, PriceTrouble, Quote, Trouble
 from stonks.services import services
 
@@ -128,12 +127,12 @@ def _due(now: datetime) -> ColumnElement[bool]:
 
 def _wanted(portfolio_id: int, source: PriceSource, cursor: str | None, today: date) -> list[Wanted]:
     """What is held, the source has, and is without a price of the last trading day; after `cursor`, by key."""
-    found = folding.folding(portfolio_id)
-    held = holdings.fold(found.movements, reported_short=found.reported_short)
+    snapshot.refresh(portfolio_id)  # a worker has the time
+    held = figures.holdings(db.session.get_one(Portfolio, portfolio_id), today)
     fresh = _last_weekday(today)
     wanted = []
-    for key in sorted(book.key for book in held.open()):
-        price, ticker = found.prices.get(key), source.ticker(found.instruments[key])
+    for one in sorted((one.valued for one in held), key=lambda one: one.instrument.key):
+        key, price, ticker = one.instrument.key, one.price, source.ticker(one.instrument)
         if ticker and key > (cursor or "") and (price is None or price.on < fresh):
             wanted.append(Wanted(key, ticker))
     return wanted

@@ -13,10 +13,9 @@ from stonks.brokers.contract import Broker
 from stonks.core.errors import StonksError
 from stonks.core.records import Period
 from stonks.ledger import coverage as rows
-from stonks.ledger import folding
+from stonks.ledger import figures
 from stonks.portfolio import coverage
 from stonks.portfolio.coverage import UPLOAD, Gap, Line, Proof
-from stonks.portfolio.valuation import Instrument
 from stonks.services import services
 from stonks.sync import connecting, windows
 from stonks.sync.connecting import ConnectionView, RunView
@@ -109,7 +108,7 @@ def _page(portfolio_id: int, refusal: str = "") -> Response:
         shown=shown,
         reach=windows.reach(broker, now),
         most_days=windows.MOST_DAYS,
-        lacking=_lacking(portfolio_id) if shown else [],
+        lacking=figures.lacking(page.portfolio) if shown else [],
         short=_short(runs),
         sources=_sources(view, broker),
         proofs=PROOFS,
@@ -173,13 +172,6 @@ def _tried(gap: Gap, runs: list[RunView]) -> RunView | None:
         ),
         None,
     )
-
-
-def _lacking(portfolio_id: int) -> list[Instrument]:
-    """What left without having come: the hint that there was history before the first day here."""
-    found = folding.folding(portfolio_id)
-    held = found.held()
-    return [found.instruments[book.key] for book in held.books.values() if book.missing]
 
 
 def _short(runs: list[RunView]) -> dict[str, str] | None:

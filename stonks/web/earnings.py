@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from decimal import Decimal
 from typing import NamedTuple
 
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
 
-from stonks.ledger import folding
-from stonks.portfolio.lots import ClosedLot
-from stonks.portfolio.overview import Gains, gain_in_base, gains
-from stonks.portfolio.valuation import Instrument
+from stonks.ledger import figures, folding, realised
+from stonks.ledger.realised import Sale
+from stonks.portfolio.overview import Gains
 from stonks.services import services
-from stonks.web import csv_file, income_tables
+from stonks.web import csv_file, income_tables, paging
 from stonks.web.pages import portfolio_page
 
 blueprint = Blueprint("earnings", __name__)
 
+PAGE_SIZE = 200
 _HEAD = ("Instrument", "ISIN", "Opened", "Closed", "Days held", "Quantity", "Currency", "Cost", "Proceeds", "Gain")
-
-
-class Sale(NamedTuple):
-    instrument: Instrument
-    lot: ClosedLot
-    gain_base: Decimal | None
 
 
 class YearOfGains(NamedTuple):
@@ -34,40 +27,35 @@ class YearOfGains(NamedTuple):
     gains: Gains
 
 
-@blueprint.get("/portfolios/<int:portfolio_id>/gains", endpoint="gains")
+@blueprint.get("/portfolios/<int:portfolio_id>/gains")
 @login_required
-def realised(portfolio_id: int) -> ResponseReturnValue:
+def gains(portfolio_id: int) -> ResponseReturnValue:
     page = portfolio_page(portfolio_id)
-    found = folding.folding(portfolio_id)
     base = page.portfolio.base_currency
-    rates = folding.rates(portfolio_id, base)
-    lots = sorted(found.held().closed_lots(), key=lambda lot: (lot.closed, lot.key, lot.opened), reverse=True)
-    years = sorted({lot.closed.year for lot in lots}, reverse=True)
-    year = chosen_year(years)
-    sales = [
-        Sale(found.instruments[lot.key], lot, gain_in_base(lot, found.instruments[lot.key], rates))
-        for lot in lots
-        if year is None or lot.closed.year == year
-    ]
-    by_year = [
-        YearOfGains(one, gains((lot for lot in lots if lot.closed.year == one), found.instruments, rates))
-        for one in years
-    ]
+    by_year = figures.remembered(page.portfolio, ("gains by year",), lambda: realised.by_year(portfolio_id))
+    year = chosen_year(list(by_year))
     if request.args.get("as") == "csv" and request.args.get("table") == "year":
-        rows = ((one.year, one.gains.gain, one.gains.sales, one.gains.unknown) for one in by_year)
+        rows = ((one, sums.gain, sums.sales, sums.unknown) for one, sums in by_year.items())
         return csv_file.answer("gains-by-year", ("Year", f"Gain {base}", "Closed lots", "Not known"), rows)
     if request.args.get("as") == "csv":
-        return csv_file.answer("gains", (*_HEAD, f"Gain {base}"), _rows(sales))
-    known = [sale.gain_base for sale in sales if sale.gain_base is not None]
+        return csv_file.answer("gains", (*_HEAD, f"Gain {base}"), _rows(realised.every_sale(portfolio_id, year)))
+    total = by_year[year] if year else realised.added(list(by_year.values()))
+    count = total.sales + total.unknown
+    number = min(paging.asked(), max(count - 1, 0) // PAGE_SIZE)
+    sales = figures.remembered(
+        page.portfolio,
+        ("sales", year, number),
+        lambda: realised.sales(portfolio_id, year, count=PAGE_SIZE, skip=number * PAGE_SIZE),
+    )
     return render_template(
         "earnings/gains.html",
         page=page,
-        years=years,
+        years=list(by_year),
         year=year,
-        by_year=by_year,
+        by_year=[YearOfGains(one, sums) for one, sums in by_year.items()],
         sales=sales,
-        total=sum(known, Decimal(0)),
-        unknown=len(sales) - len(known),
+        total=total,
+        pages=paging.pages(number, PAGE_SIZE, count),
     )
 
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
+from markupsafe import Markup
 
 from stonks.ledger import figures
 from stonks.ledger.figures import Holding
+from stonks.ledger.tables import Portfolio
 from stonks.portfolio.lots import ZERO
 from stonks.services import services
-from stonks.web import filters
+from stonks.web import filters, paging
 from stonks.web.pages import portfolio_page
 
 blueprint = Blueprint("holdings", __name__)
@@ -66,21 +69,32 @@ def index(portfolio_id: int) -> ResponseReturnValue:
     text = request.args.get("q", "").strip()[:LONGEST_TEXT]
     closed = request.args.get("closed") == "1"
     sort = request.args.get("sort", DEFAULT)
+    if sort.removeprefix("-") not in COLUMNS:
+        sort = DEFAULT
+    today = services().clock().date()
+    number = paging.asked()
+
+    def content() -> Markup:
+        return _content(page.portfolio, today, text, closed, sort, number)
+
+    asked = ("holdings", today, text, closed, sort, number)
+    return render_template("holdings/page.html", page=page, content=figures.remembered(page.portfolio, asked, content))
+
+
+def _content(portfolio: Portfolio, today: date, text: str, closed: bool, sort: str, number: int) -> Markup:
     column, descending = sort.removeprefix("-"), sort.startswith("-")
-    if column not in COLUMNS:
-        sort, column, descending = DEFAULT, DEFAULT.removeprefix("-"), True
-    everything = figures.holdings(page.portfolio, services().clock().date(), closed=closed)
+    everything = figures.holdings(portfolio, today, closed=closed)
     found = [one for one in everything if matches(one, text)]
     found = ordered(found, column, descending=descending)
-    number = _page_number(len(found))
+    number = min(number, max(len(found) - 1, 0) // PAGE_SIZE)
     asked = {"q": text or None, "closed": 1 if closed else None}
 
     def address(**changes: Any) -> str:
-        return url_for("holdings.index", portfolio_id=portfolio_id, **({"sort": sort, **asked} | changes))
+        return url_for("holdings.index", portfolio_id=portfolio.id, **({"sort": sort, **asked} | changes))
 
-    return render_template(
-        "holdings/page.html",
-        page=page,
+    found_here = render_template(
+        "holdings/_content.html",
+        portfolio=portfolio,
         heads=[_head(name, column, descending, address) for name in COLUMNS],
         shown=found[number * PAGE_SIZE : (number + 1) * PAGE_SIZE],
         count=len(found),
@@ -93,6 +107,7 @@ def index(portfolio_id: int) -> ResponseReturnValue:
         previous=address(page=number) if number else None,
         next=address(page=number + 2) if len(found) > (number + 1) * PAGE_SIZE else None,
     )
+    return Markup(found_here)  # noqa: S704  (what a template made)
 
 
 def matches(one: Holding, text: str) -> bool:
@@ -134,10 +149,3 @@ def _totals(everything: list[Holding], found: list[Holding]) -> Totals:
         unvalued=sum(one.value_base is None for one in held),
         whole=sum((one.valued.value_base or ZERO for one in everything if one.is_open), ZERO),
     )
-
-
-def _page_number(count: int) -> int:
-    """From 0, within what there is."""
-    asked = request.args.get("page", "")
-    last = max(count - 1, 0) // PAGE_SIZE
-    return min(max(int(asked) - 1, 0), last) if asked.isdecimal() and len(asked) < 7 else 0

@@ -7,6 +7,7 @@ from datetime import date
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
+from markupsafe import Markup
 
 from stonks.ledger import corrections, entries, families, figures, folding
 from stonks.ledger.figures import OneInstrument, Stale
@@ -16,7 +17,7 @@ from stonks.services import services
 from stonks.sync import connecting
 from stonks.sync.states import ConnectionState
 from stonks.web import charts, filters
-from stonks.web.pages import portfolio_page
+from stonks.web.pages import PortfolioPage, portfolio_page
 from stonks.web.reconciling import opening_of
 
 blueprint = Blueprint("overview", __name__)
@@ -39,11 +40,16 @@ def show(portfolio_id: int) -> ResponseReturnValue:
         connection = connecting.view(portfolio_id)
         connected = connection is not None and connection.state != ConnectionState.DISCONNECTED
         return render_template("overview/empty.html", page=page, connected=connected)
+    content = figures.remembered(page.portfolio, ("overview", _today()), lambda: _standing(page))
+    return render_template("overview/page.html", page=page, content=content)
+
+
+def _standing(page: PortfolioPage) -> Markup:
     found = figures.standing(page.portfolio, _today())
     view = found.view
     certain = not view.unvalued and not view.uncosted and any(not one.instrument.unpaid for one in view.holdings)
-    return render_template(
-        "overview/page.html",
+    made = render_template(
+        "overview/_content.html",
         page=page,
         view=view,
         shown=view.holdings[:MOST_HOLDINGS],
@@ -55,6 +61,7 @@ def show(portfolio_id: int) -> ResponseReturnValue:
         currencies=view.by_currency(),
         classes=_classes(view),
     )
+    return Markup(made)  # noqa: S704  (what a template made)
 
 
 @blueprint.get("/portfolios/<int:portfolio_id>/instruments/<path:key>")
@@ -62,10 +69,18 @@ def show(portfolio_id: int) -> ResponseReturnValue:
 def instrument(portfolio_id: int, key: str) -> ResponseReturnValue:
     """One instrument: its lots, what was closed, its transactions and what it paid; the newest of each."""
     page = portfolio_page(portfolio_id)
+    heading, content = figures.remembered(
+        page.portfolio, ("instrument", key, _today()), lambda: _instrument(page, portfolio_id, key)
+    )
+    return render_template("overview/instrument.html", page=page, heading=heading, content=content)
+
+
+def _instrument(page: PortfolioPage, portfolio_id: int, key: str) -> tuple[str, Markup]:
+    """The page's heading and what stands under it."""
     found = figures.instrument(page.portfolio, key, _today())
     moved = entries.movements(portfolio_id, found.moved_as, found.instrument.currency)
-    return render_template(
-        "overview/instrument.html",
+    made = render_template(
+        "overview/_instrument.html",
         page=page,
         one=found.instrument,
         found=found,
@@ -76,6 +91,7 @@ def instrument(portfolio_id: int, key: str) -> ResponseReturnValue:
         most=entries.PAGE_SIZE,
         opening=_opening(portfolio_id, found) if found.reasons else None,
     )
+    return found.instrument.symbol, Markup(made)  # noqa: S704  (what a template made)
 
 
 def _opening(portfolio_id: int, found: OneInstrument) -> str | None:

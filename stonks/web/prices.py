@@ -10,12 +10,11 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
 
-from stonks.ledger import folding, price_file, prices
-from stonks.ledger.folding import Folding
+from stonks.ledger import figures, price_file, prices
+from stonks.ledger.figures import Holding
 from stonks.ledger.price_file import PriceFile, PricesUnreadable
 from stonks.ledger.prices import Saved
-from stonks.portfolio import holdings
-from stonks.portfolio.valuation import OLD, UPLOADED, Instrument, Price
+from stonks.portfolio.valuation import UPLOADED, Instrument, Price
 from stonks.services import services
 from stonks.sync import pricing
 from stonks.web.pages import portfolio_page
@@ -45,11 +44,11 @@ def show(portfolio_id: int) -> ResponseReturnValue:
 @login_required
 @limiter.limit("30 per minute", key_func=per_user)
 def upload(portfolio_id: int) -> ResponseReturnValue:
-    portfolio_page(portfolio_id)
+    page = portfolio_page(portfolio_id)
     file = request.files.get("prices")
     if file is None or not file.filename:
         return _page(portfolio_id, error="Choose a file first."), 422
-    known = folding.folding(portfolio_id).instruments.values()
+    known = figures.instruments(page.portfolio)
     try:
         found = price_file.read_prices(file.stream.read(), known, services().clock().date())
     except PricesUnreadable as refusal:
@@ -71,11 +70,10 @@ def remove(portfolio_id: int) -> ResponseReturnValue:
 
 def _page(portfolio_id: int, *, error: str = "", outcome: Outcome | None = None) -> str:
     page = portfolio_page(portfolio_id)
-    found = folding.folding(portfolio_id)
     return render_template(
         "prices/page.html",
         page=page,
-        quoted=_quoted(found, services().clock().date()),
+        quoted=_quoted(figures.holdings(page.portfolio, services().clock().date())),
         error=error,
         outcome=outcome,
         uploaded=UPLOADED,
@@ -83,11 +81,7 @@ def _page(portfolio_id: int, *, error: str = "", outcome: Outcome | None = None)
     )
 
 
-def _quoted(found: Folding, today: date) -> list[Quoted]:
-    """What is held, by symbol."""
-    held = holdings.fold(found.movements, reported_short=found.reported_short)
-    shown = []
-    for book in held.open():
-        price = found.prices.get(book.key)
-        shown.append(Quoted(found.instruments[book.key], price, price is not None and today - price.on > OLD))
+def _quoted(held: list[Holding]) -> list[Quoted]:
+    """By symbol."""
+    shown = [Quoted(one.valued.instrument, one.valued.price, one.valued.old_price) for one in held]
     return sorted(shown, key=lambda one: one.instrument.symbol)
