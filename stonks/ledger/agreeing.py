@@ -3,20 +3,18 @@ A difference that a person dismissed stays dismissed until it changes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
 
 from sqlalchemy import delete, select
 
 from stonks.core.errors import InvalidInput
 from stonks.db import db, transaction
 from stonks.ledger import marks
-from stonks.ledger.folding import Folding, Held
+from stonks.ledger.folding import Folding
 from stonks.ledger.tables import Dismissal
 from stonks.portfolio.holdings import Holdings
-from stonks.portfolio.reconcile import Difference, differences
+from stonks.portfolio.reconcile import Difference
 
 LONGEST_NOTE = 500
 
@@ -46,31 +44,11 @@ class Agreement:
         return self.compared - len(self.differences) - len(self.dismissed)
 
 
-def agreement(portfolio_id: int, found: Folding, held: Holdings) -> Agreement | None:
-    """None where the broker reported nothing. `held` is all of `found`, folded."""
-    if not found.reported:
-        return None
-    as_of = max(one.as_of for one in found.reported)
-    return compare(portfolio_id, quantities(held_at(found, held, as_of)), found.reported)
-
-
-def compare(portfolio_id: int, computed: Mapping[str, Decimal], reported: Sequence[Held]) -> Agreement:
-    """`computed`: what is held by key at the end of the last day of `reported`, which is not empty."""
-    told = {one.key: one.quantity for one in reported}
-    open_, dismissed = part(portfolio_id, differences(computed, told))
-    as_of = max(one.as_of for one in reported)
-    return Agreement(as_of, len(told.keys() | computed), open_, dismissed)
-
-
 def held_at(found: Folding, held: Holdings, as_of: date) -> Holdings:
     """What was held at the end of that day; `held` when nothing moved since."""
     if all(item.on <= as_of for item in found.movements):
         return held
     return found.held(as_of)
-
-
-def quantities(held: Holdings) -> dict[str, Decimal]:
-    return {book.key: book.quantity for book in held.open()}
 
 
 def part(portfolio_id: int, found: list[Difference]) -> tuple[list[Difference], list[Dismissed]]:

@@ -8,10 +8,10 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
-from stonks.db import db
-from stonks.ledger.entries import FOLD_ROWS
+from stonks.db import db, read
+from stonks.ledger.snapshot_tables import SnapshotMonth
 from stonks.ledger.tables import Entry, ReportedBalance
 
 Balances = dict[str, Decimal]  # by currency
@@ -20,6 +20,16 @@ _COLUMNS = (
     Entry.entry_date, Entry.kind, Entry.currency, Entry.amount, Entry.commission, Entry.commission_currency,
     Entry.taxes, Entry.other_amount, Entry.other_currency,
 )  # fmt: skip
+
+
+_MONTHS = select(SnapshotMonth.currency, SnapshotMonth.moved).where(
+    SnapshotMonth.portfolio_id == bindparam("portfolio_id"), SnapshotMonth.month < bindparam("before")
+)
+_ENTRIES = select(*_COLUMNS).where(
+    Entry.portfolio_id == bindparam("portfolio_id"),
+    Entry.discarded_at.is_(None),
+    Entry.entry_date.between(bindparam("first"), bindparam("last")),
+)
 
 
 class Reports(NamedTuple):
@@ -44,20 +54,18 @@ def effects(row: Any) -> Iterator[tuple[str, Decimal]]:
 
 def computed(portfolio_id: int, days: Collection[date]) -> dict[date, Balances]:
     """The sum of everything that counts, up to and with each of `days`."""
-    query = (
-        select(*_COLUMNS)
-        .where(Entry.portfolio_id == portfolio_id, Entry.discarded_at.is_(None), Entry.entry_date <= max(days))
-        .order_by(Entry.entry_date, Entry.id)
-        .execution_options(yield_per=FOLD_ROWS)
-    )
-    found: dict[date, Balances] = {}
-    left, sums = sorted(days), defaultdict[str, Decimal](Decimal)
-    for row in db.session.execute(query):
-        while row.entry_date > left[0]:
-            found[left.pop(0)] = dict(sums)
+    return {day: _computed(portfolio_id, day) for day in days}
+
+
+def _computed(portfolio_id: int, day: date) -> Balances:
+    """Of whole months what is stored, which has to be up to date; of the last one its entries."""
+    first, sums = day.replace(day=1), defaultdict[str, Decimal](Decimal)
+    for currency, moved in read(_MONTHS, portfolio_id=portfolio_id, before=first):
+        sums[currency] += moved
+    for row in read(_ENTRIES, portfolio_id=portfolio_id, first=first, last=day):
         for currency, amount in effects(row):
             sums[currency] += amount
-    return found | {day: dict(sums) for day in left}
+    return dict(sums)
 
 
 def reports(portfolio_id: int) -> Reports | None:

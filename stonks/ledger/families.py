@@ -46,6 +46,9 @@ class Families:
     def of(self, name: Name) -> set[Name]:
         return self._members[self._root(_nodes(name)[0])]
 
+    def all(self) -> Iterable[set[Name]]:
+        return self._members.values()
+
     def _join(self, nodes: list[str]) -> None:
         for node in nodes[1:]:
             self._above[self._root(node)] = self._root(nodes[0])

@@ -50,8 +50,9 @@ _MONTH = (
 )  # fmt: skip
 
 
+_MORE = (SnapshotHolding.missing, SnapshotHolding.compared, SnapshotHolding.quantity_then, SnapshotHolding.reported)
 _EVERY = (
-    select(*_COLUMNS, SnapshotHolding.missing)
+    select(*_COLUMNS, *_MORE)
     .where(SnapshotHolding.portfolio_id == bindparam("portfolio_id"))
     .order_by(SnapshotHolding.key)
 )
@@ -129,6 +130,12 @@ def instruments(portfolio: Portfolio) -> list[Instrument]:
 def lacking(portfolio: Portfolio) -> list[Instrument]:
     """Of which something left without having come. Raises Stale."""
     return remembered(portfolio, ("lacking",), lambda: [_what(row) for row in _every(portfolio.id) if row.missing])
+
+
+def compared(portfolio: Portfolio) -> tuple[date | None, list[tuple[Instrument, Difference]]]:
+    """The day of the broker's last word on positions, and each quantity of it beside ours, agreeing or not; by key.
+    Raises Stale."""
+    return _consistent(portfolio, lambda state: (state.as_of, _compared(portfolio.id)), ("compared",))
 
 
 def instrument(portfolio: Portfolio, key: str, today: date) -> OneInstrument:
@@ -303,6 +310,11 @@ def _closed(key: str, lot: SnapshotLot) -> tuple[ClosedLot, Decimal | None]:
         key, lot.opened, lot.closed or lot.opened, lot.quantity, lot.cost, lot.proceeds or ZERO, lot.cost_known
     )
     return closed, lot.gain_base
+
+
+def _compared(portfolio_id: int) -> list[tuple[Instrument, Difference]]:
+    rows = [row for row in _every(portfolio_id) if row.compared]
+    return [(_what(row), Difference(row.key, row.quantity_then, row.reported or ZERO)) for row in rows]
 
 
 def _every(portfolio_id: int) -> CursorResult[*tuple[Any, ...]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -13,14 +13,17 @@ from decimal import Decimal
 from sqlalchemy import func, select
 
 from stonks.db import db
-from stonks.ledger import agreeing, cash
+from stonks.ledger import agreeing, cash, families, folding
 from stonks.ledger.agreeing import Agreement, Dismissed
+from stonks.ledger.families import Name
 from stonks.ledger.folding import Folding
-from stonks.ledger.tables import Entry, ParkedRow
+from stonks.ledger.marks import name_of
+from stonks.ledger.tables import Entry, ParkedRow, Portfolio
 from stonks.portfolio import reconcile
 from stonks.portfolio.cash import Known, cash_differences, currency_of, explain_cash, key_of
 from stonks.portfolio.explaining import Explanation, explain
 from stonks.portfolio.holdings import Holdings
+from stonks.portfolio.lots import Method
 from stonks.portfolio.movements import Movement
 from stonks.portfolio.reconcile import Difference, Opening
 from stonks.portfolio.valuation import Instrument
@@ -61,6 +64,21 @@ class CashAgreement:
         return all(line.difference is None and line.dismissed is None for line in self.lines)
 
 
+def around(portfolio: Portfolio, keys: Collection[str]) -> Folding:
+    """The instruments of these keys and all that shared a name or a corporate action with them, folded from entries."""
+    names = {key.rpartition("/")[0] for key in keys}
+    positions = folding.latest_positions(portfolio.id)
+    known = families.Families(portfolio.id, [name_of(row.symbol, row.isin, row.asset_class) for row in positions])
+    members: set[Name] = set()
+    for family in known.all():
+        if families.keys_of(family) & names:
+            members |= family
+    mine = [row for row in positions if name_of(row.symbol, row.isin, row.asset_class) in members]
+    found = folding.gathered(families.rows_of(portfolio.id, members), mine)
+    found.method = Method(portfolio.lot_method)
+    return found
+
+
 def explained(portfolio_id: int, found: Folding, held: Holdings, compared: Agreement) -> list[Explained]:
     """The open differences of `compared`."""
     if not compared.differences:
@@ -90,14 +108,14 @@ def explained(portfolio_id: int, found: Folding, held: Holdings, compared: Agree
     return rows
 
 
-def compared_cash(portfolio_id: int, found: Folding) -> CashAgreement | None:
-    """None where no statement had a cash report."""
+def compared_cash(portfolio_id: int, instruments: Iterable[Instrument]) -> CashAgreement | None:
+    """None where no statement had a cash report. The stored figures have to be up to date."""
     told = cash.reports(portfolio_id)
     if told is None:
         return None
     days = {told.as_of} | ({told.earlier[0]} if told.earlier else set())
     sums = cash.computed(portfolio_id, days)
-    known = _known(portfolio_id, found, told, sums)
+    known = _known(portfolio_id, instruments, told, sums)
     all_of_them = cash_differences(sums[told.as_of], told.balances)
     open_, dismissed = agreeing.part(portfolio_id, all_of_them)
     by_key, away = {one.key: one for one in open_}, {one.difference.key: one for one in dismissed}
@@ -117,7 +135,9 @@ def compared_cash(portfolio_id: int, found: Folding) -> CashAgreement | None:
     return CashAgreement(told.as_of, lines, known.begins - _DAY if known.begins else None)
 
 
-def _known(portfolio_id: int, found: Folding, told: cash.Reports, sums: dict[date, cash.Balances]) -> Known:
+def _known(
+    portfolio_id: int, instruments: Iterable[Instrument], told: cash.Reports, sums: dict[date, cash.Balances]
+) -> Known:
     first = None
     if told.earlier:
         day, balances = told.earlier
@@ -129,7 +149,7 @@ def _known(portfolio_id: int, found: Folding, told: cash.Reports, sums: dict[dat
     for _row, cells in _parked(portfolio_id):
         for currency in cells & told.balances.keys():
             parked[currency] += 1
-    daily = frozenset(one.currency for item in found.movements if (one := found.instruments[item.key]).unpaid)
+    daily = frozenset(one.currency for one in instruments if one.unpaid)
     return Known(begins, first, parked, daily)
 
 

@@ -18,7 +18,7 @@ from stonks.ledger.figures import Holding
 from stonks.ledger.tables import Portfolio
 from stonks.portfolio.lots import ZERO
 from stonks.services import services
-from stonks.web import filters, paging
+from stonks.web import csv_file, filters, paging
 from stonks.web.pages import portfolio_page
 
 blueprint = Blueprint("holdings", __name__)
@@ -72,6 +72,8 @@ def index(portfolio_id: int) -> ResponseReturnValue:
     if sort.removeprefix("-") not in COLUMNS:
         sort = DEFAULT
     today = services().clock().date()
+    if request.args.get("as") == "csv":
+        return _file(page.portfolio, _found(page.portfolio, today, text, closed, sort))
     number = paging.asked()
 
     def content() -> Markup:
@@ -84,8 +86,7 @@ def index(portfolio_id: int) -> ResponseReturnValue:
 def _content(portfolio: Portfolio, today: date, text: str, closed: bool, sort: str, number: int) -> Markup:
     column, descending = sort.removeprefix("-"), sort.startswith("-")
     everything = figures.holdings(portfolio, today, closed=closed)
-    found = [one for one in everything if matches(one, text)]
-    found = ordered(found, column, descending=descending)
+    found = _found(portfolio, today, text, closed, sort)
     number = min(number, max(len(found) - 1, 0) // PAGE_SIZE)
     asked = {"q": text or None, "closed": 1 if closed else None}
 
@@ -104,10 +105,37 @@ def _content(portfolio: Portfolio, today: date, text: str, closed: bool, sort: s
         closed=closed,
         sort=sort,
         filtered=bool(text),
+        export=address(**{"as": "csv"}),
         previous=address(page=number) if number else None,
         next=address(page=number + 2) if len(found) > (number + 1) * PAGE_SIZE else None,
     )
     return Markup(found_here)  # noqa: S704  (what a template made)
+
+
+def _found(portfolio: Portfolio, today: date, text: str, closed: bool, sort: str) -> list[Holding]:
+    everything = figures.holdings(portfolio, today, closed=closed)
+    found = [one for one in everything if matches(one, text)]
+    return ordered(found, sort.removeprefix("-"), descending=sort.startswith("-"))
+
+
+def _file(portfolio: Portfolio, found: list[Holding]) -> ResponseReturnValue:
+    """All that matches, whatever page was looked at."""
+    base = portfolio.base_currency
+    head = (
+        "Instrument", "ISIN", "Name", "Currency", "Quantity", "Average cost", f"Cost {base}", "Last price", "Price of",
+        "Price from", f"Value {base}", f"Unrealised gain {base}", f"Income {base}",
+    )  # fmt: skip
+    return csv_file.answer("holdings", head, (_line(one) for one in found))
+
+
+def _line(one: Holding) -> tuple[object, ...]:
+    held, what = one.valued, one.valued.instrument
+    price, origin = held.price, held.price and filters.price_origin_words(held.price)
+    told = (what.symbol, what.isin, what.description, what.currency, held.quantity)
+    quoted = (price and price.price, price and price.on, origin)
+    if not one.is_open:
+        return (*told, None, None, *quoted, None, None, one.income)
+    return (*told, held.average_cost, held.cost_base, *quoted, held.value_base, held.gain_base, one.income)
 
 
 def matches(one: Holding, text: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -12,16 +12,16 @@ from flask.typing import ResponseReturnValue
 from flask_login import login_required
 
 from stonks.core.errors import InvalidInput
-from stonks.ledger import agreeing, folding, reconciling
+from stonks.ledger import agreeing, figures, reconciling
 from stonks.ledger.agreeing import Agreement, Dismissed
-from stonks.ledger.folding import Folding
-from stonks.ledger.reconciling import CashAgreement
+from stonks.ledger.reconciling import CashAgreement, Explained
+from stonks.ledger.tables import Portfolio
 from stonks.portfolio import reconcile
-from stonks.portfolio.holdings import Holdings
 from stonks.portfolio.movements import Movement
 from stonks.portfolio.reconcile import Difference, Opening
 from stonks.portfolio.valuation import Instrument
 from stonks.services import services
+from stonks.web import csv_file
 from stonks.web.pages import portfolio_page
 
 blueprint = Blueprint("reconciling", __name__, url_prefix="/portfolios/<int:portfolio_id>/reconciliation")
@@ -31,8 +31,8 @@ CHANGED = "It has changed since you opened this page. Nothing was dismissed; loo
 
 
 class Compared(NamedTuple):
-    found: Folding
-    held: Holdings
+    instruments: dict[str, Instrument]  # all that there are, by key
+    pairs: list[Difference]  # every quantity, agreeing or not
     agreement: Agreement | None
     cash: CashAgreement | None
 
@@ -75,6 +75,8 @@ def opening_of(portfolio_id: int, one: Instrument, movements: Iterable[Movement]
 @blueprint.get("")
 @login_required
 def show(portfolio_id: int) -> ResponseReturnValue:
+    if request.args.get("as") == "csv":
+        return _file(_compared(portfolio_page(portfolio_id).portfolio))
     return _page(portfolio_id)
 
 
@@ -82,9 +84,9 @@ def show(portfolio_id: int) -> ResponseReturnValue:
 @login_required
 def dismiss(portfolio_id: int) -> ResponseReturnValue:
     """The difference that the page showed, with a note; not one that it has become meanwhile."""
-    portfolio_page(portfolio_id)
+    page = portfolio_page(portfolio_id)
     key, note = request.form.get("key", ""), request.form.get("note", "")
-    one = next((one for one in _compared(portfolio_id).open() if one.key == key), None)
+    one = next((one for one in _compared(page.portfolio).open() if one.key == key), None)
     if one is None or str(one.amount) != request.form.get("difference"):
         return _page(portfolio_id, Refused(key, CHANGED, note)), 422
     try:
@@ -104,36 +106,61 @@ def take_back(portfolio_id: int) -> ResponseReturnValue:
 
 def _page(portfolio_id: int, refused: Refused | None = None) -> str:
     page = portfolio_page(portfolio_id)
-    compared = _compared(portfolio_id)
-    found, agreement, cash = compared.found, compared.agreement, compared.cash
-    rows = reconciling.explained(portfolio_id, found, compared.held, agreement) if agreement else []
+    compared = _compared(page.portfolio)
+    agreement, cash = compared.agreement, compared.cash
+    rows = _explained(page.portfolio, agreement) if agreement else []
     return render_template(
         "reconciliation/page.html",
         page=page,
         agreement=agreement,
         rows=rows,
         cash=cash,
-        dismissed=_dismissed(found, agreement, cash),
+        dismissed=_dismissed(compared.instruments, agreement, cash),
         refused=refused,
         opening=lambda row: opening_form(portfolio_id, row.instrument, row.opening_on, row.opening),
         balance=lambda currency, amount, on: _balance(portfolio_id, currency, amount, on),
     )
 
 
-def _compared(portfolio_id: int) -> Compared:
-    found = folding.folding(portfolio_id)
-    held = found.held()
-    agreement = agreeing.agreement(portfolio_id, found, held)
-    return Compared(found, held, agreement, reconciling.compared_cash(portfolio_id, found))
+def _file(compared: Compared) -> ResponseReturnValue:
+    """Each quantity, or with table=cash each currency, computed and reported."""
+    if request.args.get("table") == "cash":
+        lines = compared.cash.lines if compared.cash else []
+        cash = (
+            (one.currency, one.computed, one.reported, None if one.reported is None else one.reported - one.computed)
+            for one in lines
+        )
+        return csv_file.answer("cash", ("Currency", "Computed", "Reported", "Difference"), cash)
+    head = ("Instrument", "ISIN", "Currency", "Computed", "Reported", "Difference")
+    named = ((compared.instruments[one.key], one) for one in compared.pairs)
+    rows = ((what.symbol, what.isin, what.currency, one.computed, one.reported, one.amount) for what, one in named)
+    return csv_file.answer("reconciliation", head, rows)
+
+
+def _compared(portfolio: Portfolio) -> Compared:
+    as_of, found = figures.compared(portfolio)
+    instruments = {one.key: one for one in figures.instruments(portfolio)}
+    agreement = None
+    if as_of is not None:
+        open_, dismissed = agreeing.part(portfolio.id, [one for _, one in found if one.amount])
+        agreement = Agreement(as_of, len(found), open_, dismissed)
+    # Not remembered: rows that could not be read are told with it, and no figure hangs on them.
+    cash = reconciling.compared_cash(portfolio.id, instruments.values())
+    return Compared(instruments, [one for _, one in found], agreement, cash)
+
+
+def _explained(portfolio: Portfolio, agreement: Agreement) -> list[Explained]:
+    if not agreement.differences:
+        return []
+    found = reconciling.around(portfolio, {one.key for one in agreement.differences})
+    return reconciling.explained(portfolio.id, found, found.held(), agreement)
 
 
 def _dismissed(
-    found: Folding, agreement: Agreement | None, cash: CashAgreement | None
+    instruments: Mapping[str, Instrument], agreement: Agreement | None, cash: CashAgreement | None
 ) -> list[tuple[str, str, Dismissed]]:
     """Each with its name and, for cash, its currency."""
-    shares = (
-        [(found.instruments[one.difference.key].symbol, "", one) for one in agreement.dismissed] if agreement else []
-    )
+    shares = [(instruments[one.difference.key].symbol, "", one) for one in agreement.dismissed] if agreement else []
     lines = cash.lines if cash else []
     return [*shares, *((f"Cash, {line.currency}", line.currency, line.dismissed) for line in lines if line.dismissed)]
 

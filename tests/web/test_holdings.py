@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import html
+import io
 import re
 from collections.abc import Callable
 from datetime import date
+from decimal import Decimal
 
 import pytest
 from flask.testing import FlaskClient
@@ -149,3 +153,28 @@ def test_while_figures_are_reckoned_none_is_shown(
 
 def test_it_is_nobody_elses(signed_in: FlaskClient, anothers: Portfolio) -> None:
     assert signed_in.get(f"/portfolios/{anothers.id}/holdings").status_code == 404
+
+
+@pytest.mark.usefixtures("three")
+@pytest.mark.parametrize("asked", ["", "?closed=1", "?q=beta", "?sort=symbol&page=2"])
+def test_the_file_of_holdings_and_the_page_agree_to_the_last_digit(
+    signed_in: FlaskClient, mine: Portfolio, let: Let, asked: str
+) -> None:
+    let(
+        dividend("9", "20.0625", on=date(2026, 4, 1))._replace(symbol="BETA", isin="DE0000000002"),
+        bought("6", "BETA", "0.3333", "15.12345", "DE0000000002")._replace(trade_date=date(2026, 3, 3)),
+    )
+    page = signed_in.get(f"/portfolios/{mine.id}/holdings{asked}").text
+    link = re.search(r'href="([^"]+as=csv[^"]*)">Export CSV', page)
+    assert link
+    text = signed_in.get(html.unescape(link[1])).text.removeprefix("\ufeff")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert [row["Instrument"] for row in rows] == listed(signed_in, mine, asked)
+    foot = page[page.index("<tfoot") : page.index("</tfoot")]
+    shown = [
+        Decimal((exact or whole).replace("\u2009", "").replace("\u2212", "-").lstrip("+"))
+        for exact, whole in re.findall(r'title="([^"]+)"|<span class="num[^>]*>([^< %]+)<', foot)
+    ]
+    columns = [f"{name} {mine.base_currency}" for name in ("Cost", "Value", "Unrealised gain", "Income")]
+    sums = {name: sum((Decimal(row[name]) for row in rows if row[name]), Decimal(0)) for name in columns}
+    assert shown == list(sums.values())

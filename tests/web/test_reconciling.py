@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import html
+import io
 import re
 from collections.abc import Callable
 from datetime import date
@@ -256,3 +258,24 @@ def test_a_real_year_without_its_deposits_says_that_cash_is_missing_since_its_st
     text = see()
     assert "cash report of 1 Jan 2026" in text
     assert text.count("The difference changed since 31 Dec 2024") == 2
+
+
+def test_the_files_hold_every_quantity_and_every_currency(signed_in: FlaskClient, mine: Portfolio, let: Let) -> None:
+    held = trade("1", quantity="10", price="100", on=date(2026, 2, 2))
+    let(
+        held,
+        position("10", LAST_DAY),
+        position("3", LAST_DAY)._replace(symbol="OTHER", isin="DE0000000009"),
+        balances=(CashBalance(LAST_DAY, "EUR", Decimal("12.345"), None),),
+    )
+    address = f"/portfolios/{mine.id}/reconciliation?as=csv"
+    text = signed_in.get(address).text.removeprefix("\ufeff")
+    rows = {row["ISIN"]: row for row in csv.DictReader(io.StringIO(text))}
+    assert rows[held.isin or ""]["Difference"] == "0"
+    assert (rows["DE0000000009"]["Computed"], rows["DE0000000009"]["Reported"]) == ("0", "3")
+    cash = list(csv.DictReader(io.StringIO(signed_in.get(f"{address}&table=cash").text.removeprefix("\ufeff"))))
+    euros = next(row for row in cash if row["Currency"] == "EUR")
+    assert (euros["Reported"], Decimal(euros["Difference"])) == (
+        "12.345",
+        Decimal("12.345") - Decimal(euros["Computed"]),
+    )
