@@ -56,6 +56,7 @@ class Refolded:
     holdings: list[Row] = field(default_factory=list)
     lots: list[Row] = field(default_factory=list)
     entries: int = 0
+    names: set[str] = field(default_factory=set)  # that keys of the family can begin with
 
 
 def family(names: set[Name], by: Reckoning) -> Refolded:
@@ -69,7 +70,7 @@ def family(names: set[Name], by: Reckoning) -> Refolded:
         then = holdings.fold(until, method=by.method, reported_short=found.reported_short)
     receipts = _receipts(found)
     reported = {one.key: one.quantity for one in found.reported}
-    result = Refolded(entries=len(rows))
+    result = Refolded(entries=len(rows), names=families.keys_of(names))
     for key, instrument in found.instruments.items():
         rates = NotingRates(by.rates, by.rates.stood_in)
         one = summary.summarise(held.books.get(key) or Book(key), instrument, receipts[key], rates)

@@ -17,7 +17,7 @@ from sqlalchemy import Row, bindparam, delete, insert, select, update
 
 from stonks.core.errors import StonksError
 from stonks.db import db, in_transaction, insert_ignoring, read, transaction
-from stonks.ledger import folding, marks, refolding, repositioning
+from stonks.ledger import folding, marks, refolding, rekeying, repositioning
 from stonks.ledger.bulk import BATCH_ROWS, BulkInsert
 from stonks.ledger.families import Families, Name, keys_of
 from stonks.ledger.marks import MONTH, NAME, POSITIONS, RATES, Mark, name_of
@@ -224,6 +224,7 @@ class _Part:
             if not self._still():
                 return False
             self._replace(keys_of(done), found)
+            rekeying.move_along(self._id, found)
             self._insert_names(done - families.stored)
             marks.forget(self._id, [(NAME, *name) for name in stale if name in done])
         return True

@@ -8,8 +8,10 @@ from decimal import Decimal
 
 import pytest
 
-from stonks.ledger import importing, prices
+from stonks.ledger import agreeing, entries, importing, prices, review, snapshot
+from stonks.ledger.entries import EntryFilter
 from stonks.ledger.folding import folding
+from stonks.portfolio.reconcile import Difference
 from stonks.portfolio.valuation import UPLOADED, Price
 from tests.conftest import Clock
 from tests.readings import ReadingOf, position, trade
@@ -68,3 +70,37 @@ def test_the_newest_counts_and_of_one_day_the_brokers_word_goes_first(
     price = folding(portfolio_id).prices[APPLE]
     assert price.source == counts
     assert price.reported is (counts is None and marked is not None)
+
+
+def bought(number: str, isin: str | None, **more: object) -> object:
+    return trade(number, quantity="1", price="3", on=FIRST, symbol="AAPL", **more)._replace(isin=isin)  # type: ignore[arg-type]
+
+
+def come(portfolio_id: int, clock: Clock, *rows: object) -> None:
+    importing.import_reading(portfolio_id, ReadingOf(rows), origin="upload", now=clock.now)  # type: ignore[arg-type]
+    snapshot.refresh(portfolio_id)
+
+
+def test_an_isin_that_is_learned_later_takes_prices_and_dismissals_along(portfolio_id: int, clock: Clock) -> None:
+    come(portfolio_id, clock, bought("1", None))
+    prices.save(
+        portfolio_id, UPLOADED, {("AAPL/USD", FIRST): D(1), ("AAPL/USD", LATER): D(2), ("AAPL/EUR", LATER): D(9)}
+    )
+    prices.save(portfolio_id, UPLOADED, {(APPLE, LATER): D(5)})
+    agreeing.dismiss(portfolio_id, Difference("AAPL/USD", D(1), D(3)), "Two are in the post.", clock.now)
+    come(portfolio_id, clock, bought("2", "US0378331005"))
+    assert sorted(prices.every(portfolio_id), key=lambda one: one[1].price) == [
+        (APPLE, Price(D(1), FIRST, False, UPLOADED)),
+        (APPLE, Price(D(5), LATER, False, UPLOADED)),  # was there under the new key and stays
+        ("AAPL/EUR", Price(D(9), LATER, False, UPLOADED)),  # another listing's
+    ]
+    open_, dismissed = agreeing.part(portfolio_id, [Difference(APPLE, D(1), D(3))])
+    assert (open_, [one.note for one in dismissed]) == ([], ["Two are in the post."])
+
+
+def test_an_isin_that_is_taken_back_leaves_the_prices_with_the_symbol(portfolio_id: int, clock: Clock) -> None:
+    come(portfolio_id, clock, bought("1", None), bought("2", "US0378331005"))
+    prices.save(portfolio_id, UPLOADED, {(APPLE, FIRST): D(1)})
+    named = next(one for one in entries.page(portfolio_id, EntryFilter()).entries if one.isin)
+    review.discard(portfolio_id, named.id, clock.now)
+    assert prices.newest(portfolio_id) == {"AAPL/USD": Price(D(1), FIRST, False, UPLOADED)}
