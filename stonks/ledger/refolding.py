@@ -19,7 +19,8 @@ from stonks.ledger.folding import Folding
 from stonks.ledger.marks import name_of
 from stonks.ledger.tables import Entry
 from stonks.portfolio import holdings, summary
-from stonks.portfolio.income import Receipt
+from stonks.portfolio.income import COUNTED, Receipt
+from stonks.portfolio.late import late
 from stonks.portfolio.lots import ZERO, Book, Method
 from stonks.portfolio.overview import Gains
 from stonks.portfolio.summary import NotingRates, Summary
@@ -55,6 +56,8 @@ class Refolded:
 
     holdings: list[Row] = field(default_factory=list)
     lots: list[Row] = field(default_factory=list)
+    income: list[Row] = field(default_factory=list)
+    late: list[Row] = field(default_factory=list)
     entries: int = 0
     names: set[str] = field(default_factory=set)  # that keys of the family can begin with
 
@@ -91,6 +94,11 @@ def family(names: set[Name], by: Reckoning) -> Refolded:
             }
         )
         result.lots += _lots(one, by.portfolio_id)
+    # What a conversion of currencies cost is of no instrument, whatever its row calls itself.
+    conversions = {row.id for row in rows if row.kind == "FX"}
+    counted = [one for one in found.receipts if one.key and one.kind in COUNTED and one.entry_id not in conversions]
+    result.income = _income(counted, by)
+    result.late = _late(counted, by.portfolio_id)
     return result
 
 
@@ -191,6 +199,22 @@ def _priced(found: Folding, what: Instrument, by: Reckoning) -> Row:
         "bank_rate": bank[0] if bank else None,
         "bank_day": bank[1] if bank else None,
     }
+
+
+def _income(counted: list[Receipt], by: Reckoning) -> list[Row]:
+    return [
+        {"portfolio_id": by.portfolio_id, "name": name, "family": name.upper(), "year": year}
+        | {f"{what}_base": amount for what, amount in one._asdict().items()}
+        for (name, year), one in sorted(summary.by_year(counted, by.rates).items())
+    ]
+
+
+def _late(counted: list[Receipt], portfolio_id: int) -> list[Row]:
+    return [
+        {"portfolio_id": portfolio_id, "entry_id": one.receipt.entry_id, "name": one.receipt.key}
+        | {"family": (one.receipt.key or "").upper(), "concerns": one.concerns, "known_in": one.known_in}
+        for one in late(counted)
+    ]
 
 
 def _lots(one: Summary, portfolio_id: int) -> list[Row]:

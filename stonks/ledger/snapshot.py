@@ -25,6 +25,8 @@ from stonks.ledger.refolding import Reckoning, Refolded
 from stonks.ledger.snapshot_tables import (
     Snapshot,
     SnapshotHolding,
+    SnapshotIncome,
+    SnapshotLate,
     SnapshotLot,
     SnapshotMark,
     SnapshotMonth,
@@ -47,6 +49,11 @@ _STATE = select(Snapshot.version, Snapshot.foldings, Snapshot.basis, Snapshot.as
     Snapshot.portfolio_id == bindparam("portfolio_id")
 )
 _SOME_MARK = select(SnapshotMark.kind).where(SnapshotMark.portfolio_id == bindparam("portfolio_id")).limit(1)
+
+
+_FOUND = (
+    SnapshotMark, SnapshotName, SnapshotHolding, SnapshotLot, SnapshotMonth, SnapshotIncome, SnapshotLate,
+)  # fmt: skip
 
 
 class State(NamedTuple):
@@ -158,7 +165,7 @@ class _Part:
         with transaction():
             if not self._still(basis=self.basis, as_of=self._by.as_of, gains="{}", costs="{}"):
                 return False
-            for table in (SnapshotMark, SnapshotName, SnapshotHolding, SnapshotLot, SnapshotMonth):
+            for table in _FOUND:
                 db.session.execute(delete(table).where(table.portfolio_id == self._id))
             self._insert_names(names)
             marks.write(self._id, {(NAME, *name) for name in names} | {(MONTH, month, "") for month in months})
@@ -253,12 +260,17 @@ class _Part:
                 select(SnapshotHolding.key, SnapshotHolding.gains, SnapshotHolding.costs).where(*mine)
             )
             db.session.execute(delete(SnapshotHolding).where(*mine))
+            for table in (SnapshotIncome, SnapshotLate):
+                of_family = (table.portfolio_id == self._id, table.family.in_(part))
+                db.session.execute(delete(table).where(*of_family))
         for part in _parts([row.key for row in old]):
             db.session.execute(
                 delete(SnapshotLot).where(SnapshotLot.portfolio_id == self._id, SnapshotLot.key.in_(part))
             )
         new = [one for refolded in found for one in refolded.holdings]
         _insert(SnapshotHolding, new)
+        _insert(SnapshotIncome, [row for refolded in found for row in refolded.income])
+        _insert(SnapshotLate, [row for refolded in found for row in refolded.late])
         _insert(SnapshotLot, [lot for refolded in found for lot in refolded.lots])
         columns = (Snapshot.gains, Snapshot.costs)
         total = db.session.execute(select(*columns).where(Snapshot.portfolio_id == self._id)).one()

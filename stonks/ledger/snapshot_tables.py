@@ -133,3 +133,31 @@ class SnapshotMonth(Base):
     fees_base: Mapped[Decimal] = mapped_column(ExactDecimal)
     unconverted: Mapped[int]
     oldest_rate: Mapped[date | None]
+
+
+class SnapshotIncome(Base):
+    """What an instrument brought and cost in a year, by what its receipts call it: ISIN or symbol; converted at each
+    day's rate, without what has none."""
+
+    __tablename__ = "snapshot_income"
+
+    portfolio_id: Mapped[int] = mapped_column(ForeignKey(_OWNER, ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    year: Mapped[int] = mapped_column(primary_key=True)
+    family: Mapped[str] = mapped_column(String(64))  # the name in capitals, as families have it
+    gross_base: Mapped[Decimal] = mapped_column(ExactDecimal)
+    withheld_base: Mapped[Decimal] = mapped_column(ExactDecimal)
+    fees_base: Mapped[Decimal] = mapped_column(ExactDecimal)
+
+
+class SnapshotLate(Base):
+    """A payment that changed a year after it had ended; see portfolio/late.py."""
+
+    __tablename__ = "snapshot_late"
+
+    portfolio_id: Mapped[int] = mapped_column(ForeignKey(_OWNER, ondelete="CASCADE"), primary_key=True)
+    entry_id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(64))
+    family: Mapped[str] = mapped_column(String(64))
+    concerns: Mapped[int]
+    known_in: Mapped[int]

@@ -65,6 +65,18 @@ def added(several: Iterable[Income]) -> Income:
     return found
 
 
+def less(one: Income, other: Income) -> Income:
+    return Income(one.gross - other.gross, one.withheld - other.withheld, one.fees - other.fees)
+
+
+def grouped(several: Iterable[tuple[Key, Income]]) -> dict[Key, Income]:
+    """Added up by key, in order of first sight."""
+    found: dict[Key, Income] = {}
+    for key, one in several:
+        found[key] = added((found[key], one)) if key in found else one
+    return found
+
+
 def by(receipts: Iterable[Receipt], key: Callable[[Receipt], Key]) -> dict[Key, Income]:
     """Income per key, in order of first sight. Amounts of several currencies must not meet under one key."""
     found: dict[Key, Income] = defaultdict(Income)

@@ -14,7 +14,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import NamedTuple, TypeVar
 
 from stonks.core.records import CashKind
-from stonks.portfolio.income import COUNTED, GROSS, Receipt
+from stonks.portfolio.income import COUNTED, GROSS, Income, Receipt
 from stonks.portfolio.lots import ZERO, Book, ClosedLot, Lot
 from stonks.portfolio.overview import Gains, gain_in_base
 from stonks.portfolio.valuation import Instrument, Rates, cost_in_base
@@ -116,6 +116,19 @@ def month(receipts: Iterable[Receipt], cash: Mapping[str, Decimal], rates: Rates
             base = f"{kind}_base"
             changed[base] = EXACT.add(getattr(before, base), _cut(receipt.amount * rate))
             found[receipt.currency] = before._replace(**changed)
+    return found
+
+
+def by_year(receipts: Iterable[Receipt], rates: Rates) -> dict[tuple[str, int], Income]:
+    """Of receipts with a name, by it and the year, in the base currency; those without a rate are left out."""
+    found: dict[tuple[str, int], Income] = {}
+    for receipt in receipts:
+        rate = rates(receipt.currency, receipt.on)
+        if rate is not None and receipt.key:
+            place = receipt.key, receipt.on.year
+            more = Income().plus(receipt._replace(amount=_cut(receipt.amount * rate)))
+            had = found.get(place, Income())
+            found[place] = Income(*(EXACT.add(one, other) for one, other in zip(had, more, strict=True)))
     return found
 
 

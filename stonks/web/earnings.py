@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import login_required
 
 from stonks.ledger import figures, folding, realised
+from stonks.ledger import received as stored
 from stonks.ledger.realised import Sale
 from stonks.portfolio.overview import Gains
 from stonks.services import services
@@ -63,11 +64,12 @@ def gains(portfolio_id: int) -> ResponseReturnValue:
 @login_required
 def received(portfolio_id: int) -> ResponseReturnValue:
     page = portfolio_page(portfolio_id)
-    found = folding.folding(portfolio_id)
     base = page.portfolio.base_currency
+    found = figures.remembered(page.portfolio, ("received",), lambda: stored.received(portfolio_id))
+    instruments = figures.instruments(page.portfolio)
     years = income_tables.years(found)
     year = chosen_year(years)
-    view = income_tables.income_view(found, folding.rates(portfolio_id, base), base, year)
+    view = income_tables.income_view(found, instruments, folding.rates(portfolio_id, base), base, year)
     if request.args.get("as") == "csv":
         wanted = request.args.get("table", "month")
         table = next((one for one in view.tables if one.name == wanted), None)

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from stonks.ledger.folding import Folding
+from stonks.ledger.received import Received
 from stonks.portfolio import countries, income
 from stonks.portfolio.income import Income, Receipt
-from stonks.portfolio.late import Late, late
-from stonks.portfolio.overview import in_base
-from stonks.portfolio.valuation import Rates, converted
+from stonks.portfolio.late import Late
+from stonks.portfolio.valuation import Instrument, Rates, converted
 from stonks.web import filters
 
 UNNAMED = "Without an instrument"
 NO_ISIN = "Without an ISIN"
 
 Name = Callable[[Receipt], Hashable]
+Words = tuple[str, str]
 
 
 class Line(NamedTuple):
@@ -72,42 +72,61 @@ def correction_head(base: str) -> tuple[str, ...]:
     return (*told, f"Amount {base}")
 
 
-def years(found: Folding) -> list[int]:
+def years(found: Received) -> list[int]:
     """Those in which something came, the newest first."""
-    return sorted({one.on.year for one in found.receipts if one.kind in income.COUNTED}, reverse=True)
+    return sorted({one.month.year for one in found.months}, reverse=True)
 
 
-def income_view(found: Folding, rates: Rates, base: str, year: int | None) -> IncomeView:
+def income_view(
+    found: Received, instruments: Iterable[Instrument], rates: Rates, base: str, year: int | None
+) -> IncomeView:
     """Of one year, or of all. A correction counts in the year of the day it bears."""
-    counted = [one for one in found.receipts if one.kind in income.COUNTED]
-    mine = [one for one in counted if year is None or one.on.year == year]
-    changed = late(counted)
-    shown = [one for one in changed if year in (None, one.concerns, one.known_in)]
-    here = in_base(mine, rates)
-    tardy = {one.receipt.entry_id for one in shown}
-    symbols = {one.isin or one.symbol: one.symbol for one in found.instruments.values()}
+    months = [one for one in found.months if year is None or one.month.year == year]
+    named = {name: one for (name, of), one in found.named.items() if year is None or of == year}
+    if year is None:
+        named = income.grouped((name, one) for (name, _), one in found.named.items())
+    shown = [one for one in found.late if year in (None, one.concerns, one.known_in)]
+    tardy = [one.receipt for one in shown if year is None or one.receipt.on.year == year]
+    symbols = {one.isin or one.symbol: one.symbol for one in instruments}
+    total = income.added(one.base for one in months)
+    nameless = income.less(total, income.added(named.values()))
+    by_name: dict[str | None, Income] = {None: nameless} if any(nameless) else {}
+    by_name.update(named)
 
-    def table(name: str, title: str, first: str, key: Name, words: Callable[[Hashable], tuple[str, str]]) -> Table:
-        unit, receipts = (base, here) if name != "currency" else ("", mine)
-        marked = {key(one) for one in receipts if one.entry_id in tardy}
-        lines = [Line(*words(one), figures, one in marked) for one, figures in income.by(receipts, key).items()]
-        return Table(name, title, first, unit, sorted(lines, key=_ORDER[name]))
+    def table(
+        name: str, title: str, first: str, figures: Mapping[Any, Income], key: Name, words: Callable[[Any], Words]
+    ) -> Table:
+        marked = {key(one) for one in tardy}
+        lines = [Line(*words(one), figure, one in marked) for one, figure in figures.items()]
+        return Table(name, title, first, "" if name == "currency" else base, sorted(lines, key=_ORDER[name]))
 
+    of_month = income.grouped((one.month, one.base) for one in months)
+    of_country = income.grouped((_country_of(name), one) for name, one in by_name.items())
+    of_currency = income.grouped((one.currency, one.own) for one in months)
     tables = [
-        table("month", "By month", "Month", income.month, _month),
-        table("instrument", "By instrument", "Instrument", lambda one: one.key, lambda key: _instrument(key, symbols)),
-        table("country", "By country", "Country", _country_of, lambda code: (_country(str(code)), str(code))),
-        table("currency", "By currency", "Currency", lambda one: one.currency, lambda code: (str(code), str(code))),
+        table("month", "By month", "Month", of_month, income.month, _month),
+        table("instrument", "By instrument", "Instrument", by_name, _key, lambda key: _instrument(key, symbols)),
+        table("country", "By country", "Country", of_country, _of_country, lambda code: (_country(code), code)),
+        table("currency", "By currency", "Currency", of_currency, lambda one: one.currency, lambda code: (code, code)),
     ]
     if year is None:
-        by_year = table("year", "By year", "Year", lambda one: one.on.year, lambda one: (str(one), str(one)))
+        of_year = income.grouped((one.month.year, one.base) for one in months)
+        by_year = table("year", "By year", "Year", of_year, lambda one: one.on.year, lambda one: (str(one), str(one)))
         tables.insert(0, by_year)
     return IncomeView(
-        total=income.total(here),
-        unconverted=len(mine) - len(here),
+        total=total,
+        unconverted=sum(one.unconverted for one in months),
         tables=tables,
         corrections=[_correction(one, symbols, rates) for one in shown],
     )
+
+
+def _key(one: Receipt) -> str | None:
+    return one.key
+
+
+def _of_country(one: Receipt) -> str:
+    return _country_of(one.key)
 
 
 def _newest(line: Line) -> tuple[int, ...]:
@@ -139,9 +158,9 @@ def _instrument(key: Hashable, symbols: Mapping[str, str]) -> tuple[str, str]:
     return symbols.get(str(key), str(key)), str(key)
 
 
-def _country_of(one: Receipt) -> str:
+def _country_of(name: str | None) -> str:
     """A country's code; empty without an instrument, "-" for one whose ISIN is not known."""
-    return (countries.code(one.key) or "-") if one.key else ""
+    return (countries.code(name) or "-") if name else ""
 
 
 def _country(code: str) -> str:

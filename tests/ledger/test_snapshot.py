@@ -17,9 +17,18 @@ from stonks.core.records import CashKind, CorporateAction, FxRate, Position, Rec
 from stonks.db import db, transaction
 from stonks.ledger import figures, folding, importing, manual, marks, portfolios, refolding, review, snapshot
 from stonks.ledger.manual import ManualEntry
-from stonks.ledger.snapshot_tables import Snapshot, SnapshotHolding, SnapshotLot, SnapshotMonth
+from stonks.ledger.snapshot_tables import (
+    Snapshot,
+    SnapshotHolding,
+    SnapshotIncome,
+    SnapshotLate,
+    SnapshotLot,
+    SnapshotMonth,
+)
 from stonks.ledger.tables import Entry, Portfolio
-from stonks.portfolio import holdings
+from stonks.portfolio import holdings, summary
+from stonks.portfolio.income import COUNTED
+from stonks.portfolio.late import late
 from stonks.portfolio.lots import Method
 from tests.conftest import Clock
 from tests.readings import ReadingOf, dividend, position, trade
@@ -175,7 +184,7 @@ def stored(portfolio_id: int) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for table, by in (
         (SnapshotHolding, ("key",)), (SnapshotLot, ("key", "place")), (SnapshotMonth, ("month", "currency")),
-        (Snapshot, ("portfolio_id",)),
+        (SnapshotIncome, ("name", "year")), (SnapshotLate, ("entry_id",)), (Snapshot, ("portfolio_id",)),
     ):  # fmt: skip
         columns = [c for c in table.__table__.columns if c.name not in ("version", "foldings", "last_day")]
         rows = db.session.execute(select(*columns).where(table.portfolio_id == portfolio_id))
@@ -210,6 +219,14 @@ def assert_whole_fold_agrees(portfolio_id: int, found: dict[str, Any]) -> None:
     for row in found["snapshot_months"].values():
         cash[row["currency"]] = cash.get(row["currency"], Decimal(0)) + row["moved"]
     assert {k: v for k, v in cash.items() if v} == {k: v for k, v in everything.cash.items() if v}
+    named = [one for one in everything.receipts if one.key and one.kind in COUNTED]
+    rates = folding.rates(portfolio_id, db.session.get_one(Portfolio, portfolio_id).base_currency)
+    income = {
+        of: (row["gross_base"], row["withheld_base"], row["fees_base"]) for of, row in found["snapshot_income"].items()
+    }
+    assert income == summary.by_year(named, rates)
+    tardy = {row["entry_id"]: (row["concerns"], row["known_in"]) for row in found["snapshot_late"].values()}
+    assert tardy == {one.receipt.entry_id: (one.concerns, one.known_in) for one in late(named)}
 
 
 @given(made=changes)
