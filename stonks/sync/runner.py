@@ -52,6 +52,7 @@ DAYS_BACK = 365
 SAME_WINDOW = timedelta(hours=6)
 SAME_DAY = timedelta(hours=20)
 _EARLY = timedelta(seconds=2)  # by which a worker's clock may be behind
+_PROMPT = timedelta(milliseconds=100)  # between counting a call and making it
 _REDIS_AWAY = timedelta(seconds=15)
 _STUMBLED = timedelta(seconds=30)
 _BUSY = timedelta(seconds=20)
@@ -128,11 +129,10 @@ def advance(run_id: int, step: int, now: datetime, elsewhere: Elsewhere | None =
     if kept is not None:
         _import_kept(this, kept, elsewhere)
         return
-    wait = _distance(this, now)
+    wait = _wait_before_call(this)
     if wait > timedelta(0):
-        settle(run_id, this.claimed, Postponed(wait), now)
+        settle(run_id, this.claimed, Postponed(wait), services().clock())
         return
-    _note_call(this, now)
     _ask(this, elsewhere)
 
 
@@ -194,6 +194,18 @@ def _opened(run: SyncRun) -> TestedAs:
         raise SecretUnreadable("There is no token any more.")
     fields = credentials.opened(vault, connection.sealed_credentials, credentials.owner_of_connection(connection.id))
     return TestedAs(fields, connection.only_currency, connection.day_first)
+
+
+def _wait_before_call(this: _Step) -> timedelta:
+    """Zero = the call is counted and noted, and may go now. By the clock at this moment: the claim may have waited long
+    for the database, and so may the note; then what was counted is over, and the call is counted again."""
+    counted_at = services().clock()
+    wait = _distance(this, counted_at)
+    if wait > timedelta(0):
+        return wait
+    _note_call(this, counted_at)
+    now = services().clock()
+    return _distance(this, now) if now - counted_at > _PROMPT else timedelta(0)
 
 
 def _distance(this: _Step, now: datetime) -> timedelta:

@@ -1,4 +1,4 @@
-"""One request a second and ten a minute, counted in a real Redis."""
+"""One request a second and ten a minute, counted in a real Redis at the moment of each call."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from redis import Redis
+from sqlalchemy import event
+from sqlalchemy.engine import Connection
 
-from stonks.sync.allowance import take
+from stonks.db import db
+from stonks.sync.allowance import SPACING, take
+from tests.sync.conftest import Desk
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 GO = timedelta(0)
@@ -48,3 +52,33 @@ def test_a_flushed_redis_errs_on_the_slow_side(redis: Redis) -> None:
 def test_a_clock_set_back_does_not_block_for_long(redis: Redis) -> None:
     assert take(redis, "a", NOW + timedelta(hours=3), None) == GO
     assert take(redis, "a", NOW, NOW + timedelta(hours=3)) == GO
+
+
+@pytest.mark.parametrize("write", [1, 2], ids=["the claim", "the note of the call"])
+def test_a_call_that_waited_for_the_database_is_counted_when_it_is_made(desk: Desk, write: int) -> None:
+    desk.save()
+    first, second = desk.run().id, desk.test()  # with the same token
+    called: list[datetime] = []
+    desk.broker.meanwhile = lambda: called.append(desk.clock())
+
+    waits_for_the_database(desk, write, seconds=5)
+    desk.step(first)
+    desk.clock.advance(milliseconds=300)
+    desk.step(second)
+    assert len(called) == 1
+    desk.finish(second)
+    assert called[1] - called[0] >= SPACING
+
+
+def waits_for_the_database(desk: Desk, write: int, seconds: float) -> None:
+    """The `write`th transaction from here on gets its lock so much later."""
+    begun = 0
+
+    def begin(connection: Connection) -> None:
+        nonlocal begun
+        begun += bool(connection.get_execution_options().get("stonks_write"))
+        if begun == write:
+            begun += 1
+            desk.clock.advance(seconds=seconds)
+
+    event.listen(db.engine, "begin", begin)
