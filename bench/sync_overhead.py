@@ -117,7 +117,7 @@ def main(count: int) -> None:
             portfolios(count)
             by_hand(clock)
             make_due(clock)
-            hand = cpu(lambda: (schedule._start_due(clock()), by_hand(clock)))
+            hand = cpu(lambda: (schedule.start_due(clock()), by_hand(clock)))
             redis = Redis.from_url(url)
             app.extensions["stonks"] = replace(app.extensions["stonks"], queue=JobQueue(redis))
             worker = SimpleWorker(
@@ -126,12 +126,12 @@ def main(count: int) -> None:
                 serializer=JSONSerializer,
             )
             make_due(clock)
-            schedule._start_due(clock())
+            schedule.start_due(clock())
             through_the_queue(clock, worker)  # the first time imports and registers scripts
             make_due(clock)
             broker.calls.clear()
             sent = count_sent()
-            queued = cpu(lambda: (schedule._start_due(clock()), through_the_queue(clock, worker)))
+            queued = cpu(lambda: (schedule.start_due(clock()), through_the_queue(clock, worker)))
             print("| By hand, ms a sync | Through the queue, ms | The queue's part, ms | Requests to the broker "
                   "| Round trips to Redis |\n|---:|---:|---:|---:|---:|")  # fmt: skip
             print(

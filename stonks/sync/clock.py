@@ -9,10 +9,10 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, or_, select
 
 from stonks.brokers.contract import Broker
-from stonks.db import db, transaction
+from stonks.db import look, transaction
 from stonks.services import services
 from stonks.sync import runs
 from stonks.sync.runner import LEASE
@@ -25,6 +25,30 @@ log = logging.getLogger(__name__)
 AHEAD = timedelta(minutes=2)  # by which the clocks of two machines may differ
 LONGEST_WAIT = 2 * LONGEST_POLLING  # no step is put off for longer
 _AT_ONCE = 500
+
+_RUNS_FROM_THE_FUTURE = (
+    select(SyncRun.id)
+    .where(
+        SyncRun.state.in_(LIVE),
+        or_(
+            SyncRun.queued_at > bindparam("soon"),
+            SyncRun.ticket_at > bindparam("soon"),
+            SyncRun.called_at > bindparam("soon"),
+            SyncRun.due_at > bindparam("longest_wait"),
+            SyncRun.lease_until > bindparam("longest_lease"),
+        ),
+    )
+    .limit(_AT_ONCE)
+)
+_DUE_TOO_LATE = (
+    select(Connection.id)
+    .where(
+        Connection.broker == bindparam("broker"),
+        Connection.state != ConnectionState.LOCKED_OUT,
+        Connection.next_run_at > bindparam("latest"),
+    )
+    .limit(_AT_ONCE)
+)
 
 
 def mend(now: datetime) -> None:
@@ -46,16 +70,9 @@ def mend(now: datetime) -> None:
 
 
 def _runs_from_the_future(now: datetime) -> list[int]:
-    amiss = or_(
-        SyncRun.queued_at > now + AHEAD,
-        SyncRun.ticket_at > now + AHEAD,
-        SyncRun.called_at > now + AHEAD,
-        SyncRun.due_at > now + LONGEST_WAIT,
-        SyncRun.lease_until > now + LEASE + AHEAD,
-    )
-    found = list(db.session.scalars(select(SyncRun.id).where(SyncRun.state.in_(LIVE), amiss).limit(_AT_ONCE)))
-    db.session.rollback()
-    return found
+    soon = now + AHEAD
+    found = look(_RUNS_FROM_THE_FUTURE, soon=soon, longest_wait=now + LONGEST_WAIT, longest_lease=soon + LEASE)
+    return [run_id for (run_id,) in found]
 
 
 def _bring_back(run: SyncRun, now: datetime) -> None:
@@ -72,11 +89,4 @@ def _connections_due_too_late(broker: Broker, now: datetime) -> list[int]:
     """Beyond the end of the window after the next one, which a success may skip to, nothing is put off by itself."""
     every = services().settings.sync_every
     latest = next_regular(broker, SLOTS - 1, next_regular(broker, SLOTS - 1, now, every), every)
-    too_late = select(Connection.id).where(
-        Connection.broker == broker.code,
-        Connection.state != ConnectionState.LOCKED_OUT,
-        Connection.next_run_at > latest + AHEAD,
-    )
-    found = list(db.session.scalars(too_late.limit(_AT_ONCE)))
-    db.session.rollback()
-    return found
+    return [one for (one,) in look(_DUE_TOO_LATE, broker=broker.code, latest=latest + AHEAD)]

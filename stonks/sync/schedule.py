@@ -6,13 +6,14 @@ Safe to run on any number of machines at once: each start and each release is a 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy import Row, bindparam, delete, select
 from sqlalchemy.exc import IntegrityError
 
 from stonks import presence
-from stonks.db import db, transaction
+from stonks.db import db, look, transaction
 from stonks.ledger import archive
 from stonks.services import services
 from stonks.sync import clock, pricing, runs, windows
@@ -27,12 +28,30 @@ KEEP_TESTS = timedelta(days=7)
 PRUNE_EVERY = timedelta(hours=1)
 AFTER_A_WINDOW = timedelta(minutes=5)
 
+# Asked again and again for years, so made once. Each is a search in an index, however many rows are not due.
+_DUE = (
+    select(Connection.id)
+    .where(Connection.next_run_at <= bindparam("now"))
+    .order_by(Connection.next_run_at)
+    .limit(AT_ONCE)
+)
+_STEPS = (
+    select(SyncRun.id, SyncRun.step)
+    .where(SyncRun.state.in_(LIVE), SyncRun.due_at <= bindparam("now"), SyncRun.lease_until.is_(None))
+    .order_by(SyncRun.due_at)
+    .limit(AT_ONCE)
+)
+_STEPS_SINCE = _STEPS.where(SyncRun.due_at > bindparam("since"))
+_HELD = select(SyncRun.id, SyncRun.step).where(SyncRun.state.in_(LIVE), SyncRun.lease_until.is_not(None)).limit(AT_ONCE)
+_HELD_TOO_LONG = _HELD.where(SyncRun.lease_until <= bindparam("now"))
+_HELD_BY = _HELD.where(SyncRun.held_by == bindparam("name"))
+
 
 def tick(now: datetime) -> int:
     """Everything that is due by now; returns how many runs were started or woken. Raises RedisError and database errors."""
     clock.mend(now)
-    started = _start_due(now)
-    _free(SyncRun.lease_until <= now, now)
+    started = start_due(now)
+    free_held_too_long(now)
     free_held_by_dead(now)
     woken = wake_due(None, now) + pricing.wake_due(now)
     if services().redis.set("stonks:pruned", 1, nx=True, ex=PRUNE_EVERY):
@@ -40,15 +59,14 @@ def tick(now: datetime) -> int:
     return started + woken
 
 
+def start_due(now: datetime) -> int:
+    """Begins the runs of the connections whose time has come."""
+    return sum(_start(connection_id, now) for (connection_id,) in look(_DUE, now=now))
+
+
 def wake_due(since: datetime | None, now: datetime) -> int:
     """Calls workers for the steps that became due after `since` (None: whenever). Reads only."""
-    due = select(SyncRun.id, SyncRun.step).where(
-        SyncRun.state.in_(LIVE), SyncRun.due_at <= now, SyncRun.lease_until.is_(None)
-    )
-    if since is not None:
-        due = due.where(SyncRun.due_at > since)
-    rows = db.session.execute(due.order_by(SyncRun.due_at).limit(AT_ONCE)).all()
-    db.session.rollback()
+    rows = look(_STEPS, now=now) if since is None else look(_STEPS_SINCE, now=now, since=since)
     return sum(runs.wake(run_id, step) for run_id, step in rows)
 
 
@@ -57,7 +75,12 @@ def free_held_by_dead(now: datetime) -> None:
 
     Looks at a few files; touches the database only when somebody died.
     """
-    presence.bury(services().settings.workers_folder, lambda name: _free(SyncRun.held_by == name, now))
+    presence.bury(services().settings.workers_folder, lambda name: _free(look(_HELD_BY, name=name), now))
+
+
+def free_held_too_long(now: datetime) -> None:
+    """What stands under a lease that is over becomes due again."""
+    _free(look(_HELD_TOO_LONG, now=now), now)
 
 
 def prune(now: datetime) -> None:
@@ -67,13 +90,6 @@ def prune(now: datetime) -> None:
         db.session.execute(delete(SyncRun).where(SyncRun.finished_at < now - settings.keep_runs))
         db.session.execute(delete(SyncRun).where(SyncRun.reason == "test", SyncRun.finished_at < now - KEEP_TESTS))
     archive.prune(now, settings.keep_statements)
-
-
-def _start_due(now: datetime) -> int:
-    query = select(Connection.id).where(Connection.next_run_at <= now).order_by(Connection.next_run_at).limit(AT_ONCE)
-    due = db.session.scalars(query).all()
-    db.session.rollback()
-    return sum(_start(connection_id, now) for connection_id in due)
 
 
 def _start(connection_id: int, now: datetime) -> bool:
@@ -114,12 +130,9 @@ def _started(connection_id: int, now: datetime) -> SyncRun | None:
     return runs.start(row, "schedule", now)
 
 
-def _free(whose: ColumnElement[bool], now: datetime) -> None:
+def _free(steps: Sequence[Row[int, int]], now: datetime) -> None:
     """Steps whose worker is gone become due again; the attempt stays counted."""
-    query = select(SyncRun.id, SyncRun.step).where(SyncRun.state.in_(LIVE), SyncRun.lease_until.is_not(None), whose)
-    found = db.session.execute(query.limit(AT_ONCE)).all()
-    db.session.rollback()
-    for run_id, step in found:
+    for run_id, step in steps:
         with transaction():
             run = runs.locked_run(run_id)
             if run is None or run.step != step:  # it went on meanwhile, or somebody else was as quick
