@@ -31,17 +31,12 @@ class Agreement:
     """How the quantities compare with the broker's of the last day that it reported any."""
 
     as_of: date
-    compared: int
     differences: list[Difference]  # that nobody dismissed
     dismissed: list[Dismissed]
 
     @property
     def agrees(self) -> bool:
         return not self.differences and not self.dismissed
-
-    @property
-    def agreeing(self) -> int:
-        return self.compared - len(self.differences) - len(self.dismissed)
 
 
 def held_at(found: Folding, held: Holdings, as_of: date) -> Holdings:

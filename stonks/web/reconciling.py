@@ -41,6 +41,10 @@ class Compared(NamedTuple):
         return [*(self.agreement.differences if self.agreement else []),
                 *(line.difference for line in lines if line.difference)]  # fmt: skip
 
+    def same(self) -> list[tuple[str, Difference]]:
+        """What agrees, with its symbol, by symbol."""
+        return sorted((self.instruments[one.key].symbol, one) for one in self.pairs if not one.amount)
+
 
 class Refused(NamedTuple):
     """A dismissal that was not taken: of what, why, and what was typed."""
@@ -114,6 +118,7 @@ def _page(portfolio_id: int, refused: Refused | None = None) -> str:
         page=page,
         agreement=agreement,
         rows=rows,
+        same=compared.same(),
         cash=cash,
         dismissed=_dismissed(compared.instruments, agreement, cash),
         refused=refused,
@@ -143,7 +148,7 @@ def _compared(portfolio: Portfolio) -> Compared:
     agreement = None
     if as_of is not None:
         open_, dismissed = agreeing.part(portfolio.id, [one for _, one in found if one.amount])
-        agreement = Agreement(as_of, len(found), open_, dismissed)
+        agreement = Agreement(as_of, open_, dismissed)
     # Not remembered: rows that could not be read are told with it, and no figure hangs on them.
     cash = reconciling.compared_cash(portfolio.id, instruments.values())
     return Compared(instruments, [one for _, one in found], agreement, cash)

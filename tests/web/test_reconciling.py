@@ -92,6 +92,7 @@ def test_an_opening_entry_filled_in_from_the_page_makes_it_agree(
                       "entry_date": "2026-02-01", "currency": "USD"}  # fmt: skip
     assert signed_in.post(address.split("?")[0], data=filled | {"type": "OPENING"}).status_code == 303
     assert "Everything agrees" in see()
+    assert "AAPL computed 6 6" in see()
     assert "The history of AAPL is incomplete" in see("")  # as its cost is not known
 
 
