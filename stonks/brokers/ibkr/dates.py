@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import date, datetime, time
+from datetime import date, datetime
 from typing import NamedTuple
 
 from stonks.brokers.ibkr.cells import clean
@@ -66,27 +66,26 @@ class DateReader:
         rest = found and _TIME.fullmatch(text, found.end())
         if not (found and rest):
             raise ValueError(f"“{text}” is not a date.")
-        hour, minute, second = rest[1] or rest[4], rest[2] or rest[5], rest[3] or "0"
-        order = self._order_of(found.re)
+        year, month, day_of_month = self._parts(found)
+        hour, minute = rest[1] or rest[4], rest[2] or rest[5]
         try:
-            day = _day(found, order)
-            at = datetime.combine(day, time(int(hour), int(minute), int(second))) if hour else None
+            day = date(year, month, day_of_month)
+            at = datetime(year, month, day_of_month, int(hour), int(minute), int(rest[3] or 0)) if hour else None
         except ValueError:  # in Python's words
             raise ValueError(f"“{text}” is not a date.") from None
         return Told(day, day.isoformat(), at)
 
-    def _order_of(self, pattern: re.Pattern[str]) -> str:
-        if pattern is _SLASHED and self._day_first is None:
+    def _parts(self, found: re.Match[str]) -> tuple[int, int, int]:
+        """Year, month and day."""
+        first, second, third = found.groups()
+        if found.re is _NAMED:
+            return _year(third), _MONTHS.get(second.capitalize(), 0), int(first)
+        if found.re is not _SLASHED:
+            return int(first), int(second), int(third)
+        if self._day_first is None:
             self._day_first = self._ask_order()
-        if pattern is _SLASHED:
-            return "dmy" if self._day_first else "mdy"
-        return "dmy" if pattern is _NAMED else "ymd"
-
-
-def _day(found: re.Match[str], order: str) -> date:
-    told = dict(zip(order, found.groups(), strict=True))
-    month = _MONTHS.get(told["m"].capitalize(), 0) if told["m"].isalpha() else int(told["m"])
-    return date(_year(told["y"]), month, int(told["d"]))
+        day, month = (first, second) if self._day_first else (second, first)
+        return _year(third), int(month), int(day)
 
 
 def _year(text: str) -> int:
