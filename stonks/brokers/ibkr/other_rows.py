@@ -23,6 +23,8 @@ from stonks.brokers.ibkr.reading import BROKER, CashTold, Left, Shared, Take, Ta
 from stonks.core.fingerprint import other_identity, plain
 from stonks.core.records import CashBalance, CorporateAction, FxRate, Position, Transfer
 
+_LONGEST_CURRENCY = 12  # as in cells.currency_of
+
 
 class _Unmarked(NamedTuple):
     """A record that has no fingerprint yet, and its identity."""
@@ -162,7 +164,8 @@ class OtherRows:
         except ValueError:
             return Left.ASIDE
         source, target = text_of(cells, "fromcurrency"), text_of(cells, "tocurrency")
-        if rate <= 0 or not (source and target):  # -1: IBKR has none
+        longest = max(len(source), len(target))
+        if rate <= 0 or not (source and target) or longest > _LONGEST_CURRENCY:  # -1: IBKR has none
             return Left.ASIDE
         return FxRate(day, source, target, rate)
 

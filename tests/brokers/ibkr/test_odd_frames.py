@@ -93,7 +93,9 @@ def test_words_full_of_commas_do_not_hide_another_delimiter() -> None:
 
 
 def test_a_rate_that_the_broker_does_not_have_is_no_rate() -> None:
-    reading = read_statement(BytesIO(b"Date,FromCurrency,ToCurrency,Rate\n20251119,EUR,USD,1.1\n20251119,XAU,USD,-1\n"))
+    told = [("EUR", "1.1"), ("XAU", "-1"), ("", "1"), ("A" * 13, "1")]
+    body = lines("Date,FromCurrency,ToCurrency,Rate", *(f"20251119,{name},USD,{rate}" for name, rate in told))
+    reading = read_statement(BytesIO(body.encode()))
     assert list(reading) == []
     assert [rate.from_currency for rate in reading.summary.rates] == ["EUR"]
 
