@@ -134,8 +134,10 @@ class FlexReading:
             cash_types=frozenset(reader.cash_types),
             kinds=frozenset(kind.__name__ for kind in kinds),
             accounts=len(frame.accounts) or len(accounts),
-            account_told=bool(
-                frame.format == "xml" or frame.columns.get(TRADES, set()) & {"clientaccountid", "accountid"}
+            account_told=all(
+                columns & {"clientaccountid", "accountid"}
+                for section in (TRADES, CASH)
+                if (columns := frame.columns.get(section))
             ),
             period=period,
             period_is_stated=stated is not None,

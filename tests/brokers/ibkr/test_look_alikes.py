@@ -59,3 +59,12 @@ def test_a_closed_lot_is_no_trade_although_it_bears_the_transaction_of_one() -> 
         "AAPL,US0378331005,,500,20251103,SELL,10,150,,USD",
     )
     assert (len(rows), reading.summary.summaries) == (1, 1)
+
+
+@pytest.mark.parametrize(("attribute", "told"), [("", False), ('accountId="U1" ', True)])
+def test_xml_of_several_accounts_must_say_whose_its_rows_are_too(attribute: str, told: bool) -> None:
+    fields = 'symbol="AAPL" isin="US0378331005" tradeID="1" tradeDate="20251103" buySell="BUY" quantity="10"'
+    trade = f'<Trades><Trade {attribute}{fields} tradePrice="189.5" currency="USD" /></Trades><CashTransactions />'
+    accounts = "".join(f'<FlexStatement accountId="U{number}">{trade}</FlexStatement>' for number in (1, 2))
+    _, reading = read(f'<FlexQueryResponse type="AF"><FlexStatements>{accounts}</FlexStatements></FlexQueryResponse>')
+    assert ("accounts-untold" not in [finding.code for finding in reading.summary.findings]) is told
