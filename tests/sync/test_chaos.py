@@ -1,9 +1,11 @@
-"""Worker, scheduler, web and Redis are killed at random moments while many portfolios sync. Nothing is lost, nothing
-comes twice, no connection has two runs at once, every run ends, and the next sync works without a hand.
+"""Worker, scheduler, web and Redis are killed at random moments while many portfolios sync, and Redis loses its memory.
+Nothing is lost, nothing comes twice, no connection has two runs at once, every run ends, and the next sync works without
+a hand.
 
-The suite plays a short round. The long one, of 200 runs, is one command:
+The suite plays a short round. The long one, of 200 runs, is one command, and on PostgreSQL another:
 
     STONKS_CHAOS_RUNS=200 .venv/bin/python -m pytest tests/sync/test_chaos.py -s
+    STONKS_CHAOS_RUNS=200 STONKS_CHAOS_ON=postgresql .venv/bin/python -m pytest tests/sync/test_chaos.py -s
 
 STONKS_CHAOS_SEED=<the number it printed> plays the same round again, as far as processes can be made to.
 """
@@ -21,6 +23,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from redis import RedisError
 from sqlalchemy import func, select, update
 
 from stonks.accounts import users
@@ -42,6 +45,8 @@ RUNS = int(os.environ.get("STONKS_CHAOS_RUNS", "12"))
 SEED = int(os.environ.get("STONKS_CHAOS_SEED") or random.randrange(1_000_000))
 CONNECTIONS = max(6, RUNS // 5)
 KILLS = max(20, RUNS // 2)
+FLUSHES = RUNS // 25  # besides the last one: after each, every token waits for a minute
+ON_POSTGRESQL = os.environ.get("STONKS_CHAOS_ON") == "postgresql"
 PASSWORD = "a long enough password"
 
 
@@ -60,10 +65,12 @@ def token_of(portfolio_id: int) -> str:
 
 
 @pytest.fixture
-def round_(short_path: Path) -> Iterator[Round]:
+def round_(short_path: Path, request: pytest.FixtureRequest) -> Iterator[Round]:
     with PracticeBroker(looks=1) as broker:
         port = free_port()
         more = {"STONKS_SYNC_EVERY": "5", "STONKS_PORT": str(port)}
+        if ON_POSTGRESQL:
+            more["DATABASE_URL"] = request.getfixturevalue("pg_url")
         settings = read_settings({"STONKS_DATA": str(short_path), "STONKS_FLEX_URL": broker.url, **more})
         app = create_app(settings)
         parts = [
@@ -86,17 +93,18 @@ def round_(short_path: Path) -> Iterator[Round]:
 
 
 def test_whatever_is_killed_and_whenever_each_transaction_is_there_once_and_every_run_ends(round_: Round) -> None:
-    print(f"chaos: seed {SEED}, {RUNS} runs, {KILLS} kills, {CONNECTIONS} connections")
+    print(f"chaos: seed {SEED}, {RUNS} runs, {KILLS} kills, {CONNECTIONS} connections, {db.engine.name}")
     began = time.monotonic()
     open_everything(round_)
-    play(round_)
+    flushes = play(round_)
     before_the_end = len(round_.broker.calls)
     kills = {part.name: part.kills for part in round_.parts}
     quiet_down(round_)
     last_runs = [connecting.sync_now(portfolio_id, utc_now()) for portfolio_id in round_.statements]
     wait_for_all_runs(round_)
 
-    print(f"chaos: {count(SyncRun)} runs, kills {kills}, {before_the_end} calls, {time.monotonic() - began:.0f} s")
+    took = time.monotonic() - began
+    print(f"chaos: {count(SyncRun)} runs, kills {kills}, {flushes} flushes, {before_the_end} calls, {took:.0f} s")
     ends = {run.id: (run.state, run.message) for run in db.session.scalars(select(SyncRun))}
     assert {ends[run_id][0] for run_id in last_runs} == {RunState.SUCCEEDED}, ends
     for portfolio_id, statements in round_.statements.items():
@@ -120,11 +128,12 @@ def open_everything(round_: Round) -> None:
         connecting.save(mine, "ibkr", fields, only_currency=None, token_expires_on=None, day_first=None, now=utc_now())
 
 
-def play(round_: Round) -> None:
+def play(round_: Round) -> int:
     """Kills and clicks until there were enough of both. The kills are spread over the runs: on a busy machine parts that
-    die faster than they start would never get anything done."""
-    kills = ended = 0
-    deadline = time.monotonic() + 90 + 6 * RUNS
+    die faster than they start would never get anything done. Answers how often Redis was flushed, the last time with
+    runs under way and at the same moment as a death."""
+    kills = ended = flushes = 0
+    deadline = time.monotonic() + 90 + 6 * RUNS + 75 * FLUSHES
     while kills < KILLS or ended < RUNS:
         ended = count(SyncRun, SyncRun.finished_at.is_not(None))
         assert time.monotonic() < deadline, (kills, ended, logs(services().settings.data))
@@ -132,6 +141,8 @@ def play(round_: Round) -> None:
             part.tend()
         if round_.random.random() < 0.3:
             round_.person.sync_now(round_.random.choice(list(round_.statements)))
+        if flushes < FLUSHES * ended // RUNS:
+            flushes += forget_everything()
         part = round_.random.choice(round_.parts)
         if part.runs and kills < min(KILLS, 8 + KILLS * ended // RUNS):
             if part.name.startswith("worker"):  # more often in the middle of something
@@ -140,6 +151,19 @@ def play(round_: Round) -> None:
             part.kill(away=round_.random.uniform(0, 0.4))
             kills += 1
         time.sleep(round_.random.uniform(0, 0.2))
+    wait_until(lambda: all_tended(round_) and count(SyncRun, SyncRun.finished_at.is_(None)) > 0)
+    wait_for_a_call(round_.broker)
+    flushes += forget_everything()
+    round_.random.choice(round_.parts).kill()
+    return flushes
+
+
+def forget_everything() -> bool:
+    """FLUSHALL; False while Redis is away."""
+    try:
+        return bool(services().redis.flushall())
+    except RedisError:
+        return False
 
 
 def wait_for_a_call(broker: PracticeBroker) -> None:
