@@ -8,7 +8,7 @@ their occurrence number (0-based, in order of the file).
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from hashlib import sha1
@@ -40,21 +40,33 @@ def trade_identity(
 ) -> str:
     """The text that names a trade or conversion. `instrument` is the ISIN, else the symbol."""
     deed = f"{side}{CANCELLED}" if cancels else side
-    facts = external_id, deed, plain(quantity), plain(price), traded_on.isoformat(), instrument, currency
-    return spelled_trade_identities(broker, [facts])[0]
+    facts = [deed], [plain(quantity)], [plain(price)], [traded_on.isoformat()], [instrument], [currency]
+    return spelled_trade_identities(broker, [external_id], *facts)[0]
 
 
 def spelled_trade_identities(
-    broker: str, trades: Iterable[tuple[str | None, str, str, str, str, str, str]]
+    broker: str,
+    external_ids: Sequence[str | None],
+    deeds: Sequence[str],
+    quantities: Sequence[str],
+    prices: Sequence[str],
+    days: Sequence[str],
+    instruments: Sequence[str],
+    currencies: Sequence[str],
 ) -> list[str]:
-    """The same of many, by facts that are spelled already: external ID, side with CANCELLED, plain quantity and price,
-    ISO day, instrument and currency."""
-    start = f"{VERSION}|{broker}|trade|"
+    """The same of many, by columns of facts that are spelled already: the side with CANCELLED, plain numbers, ISO
+    days."""
+    start = f"{VERSION}|{broker}|trade"
+    told_ids = [external_id or "" for external_id in external_ids]
+    columns = [start] * len(deeds), told_ids, deeds, quantities, prices, days
+    identities = list(map("|".join, zip(*columns, strict=True)))
+    if all(told_ids):
+        return identities
     return [
-        f"{start}{external_id}|{deed}|{quantity}|{price}|{day}"
-        if external_id
-        else f"{start}|{deed}|{quantity}|{price}|{day}|{instrument.upper()}|{currency}"
-        for external_id, deed, quantity, price, day, instrument, currency in trades
+        identity if external_id else f"{identity}|{instrument.upper()}|{currency}"
+        for identity, external_id, instrument, currency in zip(
+            identities, external_ids, instruments, currencies, strict=True
+        )
     ]
 
 
@@ -105,7 +117,10 @@ class Fingerprints:
         """The same of each, one after the other."""
         while self._free < len(identities):
             self._grow()
-        marks = [sha1(f"{identity}|0".encode()).digest() for identity in identities]  # noqa: S324
+        spelled = ("|0\n".join(identities) + "|0").encode().split(b"\n")
+        if len(spelled) != len(identities):  # there is a line break in one of them
+            spelled = [f"{identity}|0".encode() for identity in identities]
+        marks = [sha1(text).digest() for text in spelled]  # noqa: S324
         table, mask = self._table, self._mask
         for place, key in enumerate(map(hash, marks)):
             slot = key & mask
@@ -114,7 +129,8 @@ class Fingerprints:
             if found:
                 count = self._repeated[key] = self._repeated.get(key, 0) + 1
                 marks[place] = fingerprint(identities[place], count)
-            table[slot] = key
+            else:
+                table[slot] = key
         self._free -= len(identities)  # some may have been there, so it is a little too careful
         return marks
 

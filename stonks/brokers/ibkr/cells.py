@@ -61,9 +61,9 @@ def identifier(text: str, name: str) -> str | None:
     return None if text == "REDACTED" else text or None
 
 
-def identifiers(texts: list[str], name: str) -> Sequence[str | None]:
+def identifiers(texts: Sequence[str], name: str) -> Sequence[str | None]:
     """The identifiers of a column's cells: digits alone nearly always."""
-    if all(map(str.isdecimal, texts)) and max(map(len, texts)) <= _LONGEST[name]:
+    if all(texts) and "".join(texts).isdecimal() and max(map(len, texts)) <= _LONGEST[name]:
         return texts
     return [identifier(text, name) for text in texts]
 
@@ -105,22 +105,37 @@ def decimal_or_none(text: str, shown: str) -> Decimal | None:
     return Decimal(text)
 
 
-def spelled_numbers(texts: list[str], shown: str) -> tuple[list[Decimal], list[str]]:
+def spelled_numbers(texts: Sequence[str], shown: str) -> tuple[list[Decimal], list[str]]:
     """The numbers of a column's cells, and as identities spell them: nearly always nearly as the cells do."""
     together = "".join(texts)
-    plain_digits = together.isascii() and together.replace(".", "").isdecimal()
-    if not (plain_digits and all(texts) and max(map(len, texts)) < _SURELY_NUMBER):
-        values = [number(text, shown) for text in texts]
-    else:
+    digits = together.replace(".", "")
+    plain_digits = together.isascii() and digits.isdecimal()
+    if plain_digits and all(texts) and max(map(len, texts)) < _SURELY_NUMBER:
         try:
             values = list(map(Decimal, texts))
         except InvalidOperation:  # two points in one of them
             values = [number(text, shown) for text in texts]
+        else:
+            if len(together) - len(digits) == len(texts) and (spelled := _without_zeros(texts)):
+                return values, spelled
+    else:
+        values = [number(text, shown) for text in texts]
     spelled = [
         text if text[:1] in _NO_ZERO and text[-1:] in _NO_ZERO else plain(value)
         for text, value in zip(texts, values, strict=True)
     ]
     return values, spelled
+
+
+def _without_zeros(texts: Sequence[str]) -> list[str] | None:
+    """The same digits, each with a point among them, without the zeros behind it; None if one has too few or too many
+    zeros before it. Together, which is several times as fast as one by one."""
+    row = f"|{'|'.join(texts)}|"
+    if "|." in row or row.count("|0") != row.count("|0."):
+        return None
+    while "0|" in row:
+        row = row.replace("0|", "|")
+    return row.replace(".|", "|")[1:-1].split("|")
 
 
 def _check_length(name: str, text: str) -> None:

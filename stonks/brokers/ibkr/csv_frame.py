@@ -133,10 +133,11 @@ class _Reader:
                 before = last
                 continue
             lines = range(before + 1, last + 1)
-            if len(lines) == len(rows) and self._table and self._is_usual(rows):
+            columns = self._columns_of(rows) if len(lines) == len(rows) else None
+            if columns:
                 self._rows_in_section += len(rows)
                 self._short = False
-                yield from self._counted(self._table, lines, rows)
+                yield from self._counted(self._table, lines, rows, columns)
             else:
                 yield from self._sorted(before + 1, rows)
             before = last
@@ -147,12 +148,17 @@ class _Reader:
         if not frame.columns and (self._headerless or not self._began):
             raise refuse("no-headers" if self._headerless else "not-a-statement")
 
-    def _is_usual(self, rows: list[list[str]]) -> bool:
-        """Whether all are data rows of the present table, as nearly all of a long file are: told by their number of
-        cells, and by a number where a header row has a word."""
-        if not self._usual_width or set(map(len, rows)) != {self._usual_width}:
-            return False
-        return "".join([row[self._number][-1:] or "?" for row in rows]).isdecimal()
+    def _columns_of(self, rows: list[list[str]]) -> Sequence[Sequence[str]] | None:
+        """The rows' cells by column if all are data rows of the present table, as nearly all of a long file are: told by
+        their number of cells, and by a number where a header row has a word."""
+        if not self._usual_width or len(rows[0]) != self._usual_width:
+            return None
+        try:
+            columns = list(zip(*rows, strict=True))
+        except ValueError:
+            return None
+        numbers = "".join([cell[-1:] or "?" for cell in columns[self._number]])
+        return columns if numbers.isdecimal() else None
 
     def _sorted(self, line: int, rows: list[list[str]]) -> Blocks:
         """The data rows among these, the first of which begins at `line`; note is taken of the others."""
@@ -172,7 +178,13 @@ class _Reader:
             line += _line_count(cells)
         yield from self._counted(table, lines, together)
 
-    def _counted(self, table: Table | None, lines: Sequence[int], rows: list[list[str]]) -> Blocks:
+    def _counted(
+        self,
+        table: Table | None,
+        lines: Sequence[int],
+        rows: list[list[str]],
+        columns: Sequence[Sequence[str]] | None = None,
+    ) -> Blocks:
         """These rows as a block, if their section matters."""
         if table is None or not rows:
             return
@@ -182,7 +194,7 @@ class _Reader:
         self._frame.rows += len(rows)
         if not table.odd:
             self._frame.last_line = lines[-1]
-        yield Block(table, lines, rows, self._frame.until)
+        yield Block(table, lines, rows, self._frame.until, columns)
 
     def _data_of(self, line: int, cells: list[str]) -> list[str] | None:
         """The cells of a data row, without its descriptor; None for what is none, of which note is taken."""

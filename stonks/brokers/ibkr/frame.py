@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import compress, repeat
-from operator import itemgetter
 from typing import NamedTuple, TypeVar
 
 V = TypeVar("V")
@@ -58,12 +57,12 @@ class Table:
     def __contains__(self, name: str) -> bool:
         return name in self.places
 
-    def column(self, name: str) -> Callable[[Block], Iterable[str]]:
+    def column(self, name: str) -> Callable[[Block], Sequence[str]]:
         """What takes one column's cells out of a block; "" for each row where the table has no such column."""
         if name not in self.places:
-            return lambda block: repeat("", len(block.rows))
-        pick = itemgetter(self.places[name])
-        return lambda block: map(pick, block.rows)
+            return lambda block: [""] * len(block.rows)
+        place = self.places[name]
+        return lambda block: block.columns[place]
 
     def read(self, name: str, read: Callable[[str], V | None]) -> Callable[[Block], list[V | None]]:
         """What reads one column's cells; None for each row where the table has no such column."""
@@ -78,21 +77,38 @@ class Table:
         if not told:
             return told, lambda block: repeat((), len(block.rows))
         places = [self.places[name] for name in told]
-        pick = itemgetter(*places, *places[:1]) if len(places) == 1 else itemgetter(*places)  # of one: no tuple
-        return told, lambda block: map(pick, block.rows)
+        return told, lambda block: zip(*[block.columns[place] for place in places], strict=True)
 
     def row(self, line: int, cells: list[str]) -> Row:
         named = {name: cell.strip() for name, cell in zip(self.names, cells, strict=True)}
         return Row(line, self.section, named, named.get("levelofdetail", "").upper() or self.level)
 
 
-class Block(NamedTuple):
+class Block:
     """Rows of one table that follow one another in the file."""
 
-    table: Table
-    lines: Sequence[int]  # 1-based, of each row; XML: of the element
-    rows: list[list[str]]
-    until: str  # the last day that the file states for the statement they are in, as text; "" = not told
+    __slots__ = ("_columns", "lines", "rows", "table", "until")
+
+    def __init__(
+        self,
+        table: Table,
+        lines: Sequence[int],
+        rows: list[list[str]],
+        until: str,
+        columns: Sequence[Sequence[str]] | None = None,
+    ) -> None:
+        self.table = table
+        self.lines = lines  # 1-based, of each row; XML: of the element
+        self.rows = rows
+        self.until = until  # the last day that the file states for the statement they are in, as text; "" = not told
+        self._columns = columns  # of the rows, where whoever made the block has them
+
+    @property
+    def columns(self) -> Sequence[Sequence[str]]:
+        """The rows' cells, by column."""
+        if self._columns is None:
+            self._columns = list(zip(*self.rows, strict=True))
+        return self._columns
 
     def only(self, these: Iterable[object]) -> Block:
         """The rows for which `these` are true."""

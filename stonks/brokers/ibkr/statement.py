@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import date
+from itertools import chain
 from typing import BinaryIO
 
 from stonks.brokers.ibkr import doctor
@@ -94,11 +95,14 @@ class FlexReading:
         return self._summary
 
     def __iter__(self) -> Iterator[Record | RowProblem]:
+        return chain.from_iterable(self._by_blocks())
+
+    def _by_blocks(self) -> Iterator[Sequence[Record | RowProblem]]:
         tally = Tally(self._currency)
         reader = RowReader(Shared(self._dates, self._survey, Fingerprints()))
         with closing(self._blocks) as blocks:
             for block in blocks:
-                yield from self._taken(block, reader.taker(block.table), tally)
+                yield self._taken(block, reader.taker(block.table), tally)
         self._summary = self._summed_up(tally, reader)
 
     def _taken(self, block: Block, take: Take, tally: Tally) -> Sequence[Record | RowProblem]:

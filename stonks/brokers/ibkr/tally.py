@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from hashlib import sha1
-from operator import attrgetter, itemgetter
+from operator import itemgetter
 from typing import cast
 
 from stonks.brokers.ibkr.reading import CashTold, Left, Taken
@@ -29,7 +29,11 @@ from stonks.core.records import (
 _DATED = frozenset({Trade, CashTransaction, FxConversion})  # by their first fact
 _OTHERS = frozenset({CorporateAction, Transfer, Position})
 _RECORDS = _DATED | _OTHERS
-_FIRST, _CURRENCY, _ACCOUNT = itemgetter(0), attrgetter("currency"), attrgetter("account")
+_FIRST, _CASH_KIND = itemgetter(0), itemgetter(CashTransaction._fields.index("kind"))
+_TELLING = {  # where each kind tells its currency and account: by place, in a third of the time of by name
+    kind: (itemgetter(kind._fields.index("currency")), itemgetter(kind._fields.index("account")))
+    for kind in (Trade, CashTransaction, FxConversion, CorporateAction, Transfer, Position)
+}
 _DIVIDENDS = frozenset({CashKind.DIVIDEND, CashKind.PAYMENT_IN_LIEU})
 
 
@@ -50,27 +54,32 @@ class Tally:
     undated: bool = False  # there are positions that don't say of which day they are
     _unread: Counter[bytes] = field(default_factory=Counter)
 
-    def count(self, taken: Sequence[Taken]) -> list[Record]:
+    def count(self, taken: Sequence[Taken]) -> Sequence[Record]:
         """Counts what was made of a block's rows. Answers what goes into the ledger."""
         kinds = set(map(type, taken))
-        records = cast(list[Record], [each for each in taken if type(each) in _RECORDS])
-        if len(records) < len(taken):
+        if kinds <= _RECORDS:
+            records = cast(Sequence[Record], taken)
+        else:
+            records = cast(list[Record], [each for each in taken if type(each) in _RECORDS])
             for each in taken:
                 self._count_aside(each)
         if self.only:
             of_any = len(records)
             records = [record for record in records if record.currency == self.only]
             self.ignored += of_any - len(records)
-        self.kinds.update(map(type, records))
-        self.currencies.update(map(_CURRENCY, records))
-        self.accounts.update(map(_ACCOUNT, records))
-        if kinds & _DATED:
-            self.days.update(map(_FIRST, records))
-        if CashTransaction in kinds:
-            self.dividends += sum(
-                isinstance(record, CashTransaction) and record.kind in _DIVIDENDS for record in records
-            )
+        for kind in kinds & _RECORDS:
+            self._count_kind(kind, records if len(kinds) == 1 else [each for each in records if type(each) is kind])
         return records
+
+    def _count_kind(self, kind: type[Record], records: Sequence[Record]) -> None:
+        currency_of, account_of = _TELLING[kind]
+        self.kinds[kind] += len(records)
+        self.currencies.update(map(currency_of, records))
+        self.accounts.update(map(account_of, records))
+        if kind in _DATED:
+            self.days.update(map(_FIRST, records))
+        if kind is CashTransaction:
+            self.dividends += sum(kind in _DIVIDENDS for kind in map(_CASH_KIND, records))
 
     def _count_aside(self, each: Taken) -> None:
         if isinstance(each, FxRate):

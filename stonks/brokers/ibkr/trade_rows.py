@@ -25,6 +25,7 @@ from stonks.brokers.ibkr.cells import (
     spelled_numbers,
     text_of,
 )  # fmt: skip
+from stonks.brokers.ibkr.dates import Told
 from stonks.brokers.ibkr.frame import Block, Table
 from stonks.brokers.ibkr.instruments import asset_class_of, is_pair, multiplier_of
 from stonks.brokers.ibkr.reading import BROKER, Shared, Take, Taken, beside_summaries
@@ -97,19 +98,22 @@ class TradeRows:
             return bool(told) or not survey.trade_ids_told
 
         def take(block: Block) -> Sequence[Taken]:
-            deals = [deal for deal in map(deal_of, repeating(block)) if deal is not None]
-            if len(deals) < len(block.rows):
-                return beside_summaries(block, [deal_of(cells) is not None for cells in repeating(block)], take)
-            told_ids = list(ids(block))
+            all_deals = list(map(deal_of, repeating(block)))
+            deals = list(filter(None, all_deals))
+            if len(deals) < len(all_deals):
+                return beside_summaries(block, [deal is not None for deal in all_deals], take)
+            told_ids = ids(block)
             trade_ids = identifiers(told_ids, "tradeid")
             if not all(trade_ids):
                 executed = list(map(is_execution, deals, told_ids, executions(block)))
                 if not all(executed):
                     return beside_summaries(block, executed, take)
             sizes, spelled_sizes, signs = zip(*map(quantity_of, quantities(block)), strict=True)
-            all_prices, spelled_prices = spelled_numbers(list(prices(block)), "TradePrice")
+            all_prices, spelled_prices = spelled_numbers(prices(block), "TradePrice")
             moments = times(block)
-            told = [day or moment for day, moment in zip(map(told_of, days(block)), moments, strict=True)]
+            told: Sequence[Told | None] = list(map(told_of, days(block)))
+            if not all(told):
+                told = [day or moment for day, moment in zip(told, moments, strict=True)]
             if not all(told):
                 raise ValueError("The trade has no date. Add the field Trade Date to the query.")
             on, spelled_on, _ = zip(*filter(None, told), strict=True)
@@ -117,16 +121,17 @@ class TradeRows:
                 sides, cancels, deeds, _, instruments, symbols, isins, currencies, asset_classes, multipliers, descriptions,
                 underlyings, accounts, fee_currencies,
             ) = zip(*deals, strict=True)  # fmt: skip
-            if None in sides:
+            if not all(sides):
                 sides = tuple(map(_told_or_signed, sides, signs))
                 deeds = tuple(map(_deed, sides, cancels))
             own = fees(block), taxes(block), originals(block)  # read before marks are counted
             all_fees, all_taxes, all_originals = own
             all_codes = map(codes_of, codes(block))
-            facts = zip(
-                trade_ids, deeds, spelled_sizes, spelled_prices, spelled_on, instruments, currencies, strict=True
+            marks = marks_of(
+                spelled_trade_identities(
+                    BROKER, trade_ids, deeds, spelled_sizes, spelled_prices, spelled_on, instruments, currencies
+                )
             )
-            marks = marks_of(spelled_trade_identities(BROKER, facts))
             trades = list(
                 map(
                     _trade,
