@@ -7,16 +7,16 @@ their occurrence number (0-based, in order of the file).
 
 from __future__ import annotations
 
-from array import array
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from hashlib import sha1
 
+from stonks.core.seen import Seen
+
 VERSION = "v1"
 CANCELLED = " (Ca.)"  # behind the side of a trade that takes another back
-
-_SLOTS = 1 << 18  # 2 MB at first: enough for what nearly every file holds
 
 
 def plain(number: Decimal) -> str:
@@ -101,13 +101,13 @@ def fingerprint(identity: str, occurrence: int) -> bytes:
 class Fingerprints:
     """The fingerprints of one file's rows, in its order: counts the occurrences of equal identities.
 
-    A million identities may pass, so eight bytes of each one are kept in a flat table, and a counter for repeated ones
-    only. Two of a million sharing eight bytes has a chance of 1 in 30 million.
+    A million identities may pass, so eight bytes of each one are kept, and a counter for repeated ones only. Two of a
+    million sharing eight bytes has a chance of 1 in 30 million.
     """
 
     def __init__(self) -> None:
-        self._make(_SLOTS)
-        self._repeated: dict[int, int] = {}
+        self._seen = Seen()
+        self._repeated: Counter[int] = Counter()
 
     def of(self, identity: str) -> bytes:
         """The same as `fingerprint` of `identity` and the number of times it was asked for before."""
@@ -115,37 +115,12 @@ class Fingerprints:
 
     def of_all(self, identities: Sequence[str]) -> list[bytes]:
         """The same of each, one after the other."""
-        while self._free < len(identities):
-            self._grow()
         spelled = ("|0\n".join(identities) + "|0").encode().split(b"\n")
         if len(spelled) != len(identities):  # there is a line break in one of them
             spelled = [f"{identity}|0".encode() for identity in identities]
         marks = [sha1(text).digest() for text in spelled]  # noqa: S324
-        table, mask = self._table, self._mask
-        for place, key in enumerate(map(hash, marks)):
-            slot = key & mask
-            while (found := table[slot]) and found != key:
-                slot = (slot + 1) & mask
-            if found:
-                count = self._repeated[key] = self._repeated.get(key, 0) + 1
-                marks[place] = fingerprint(identities[place], count)
-            else:
-                table[slot] = key
-        self._free -= len(identities)  # some may have been there, so it is a little too careful
+        keys = list(map(hash, marks))
+        for place in self._seen.again(keys):
+            self._repeated[keys[place]] += 1
+            marks[place] = fingerprint(identities[place], self._repeated[keys[place]])
         return marks
-
-    def _make(self, slots: int) -> None:
-        self._table = array("q", [0]) * slots
-        self._mask = slots - 1
-        self._free = slots * 2 // 3
-
-    def _grow(self) -> None:
-        old = self._table
-        self._make(2 * len(old))
-        table, mask = self._table, self._mask
-        for key in filter(None, old):
-            slot = key & mask
-            while table[slot]:
-                slot = (slot + 1) & mask
-            table[slot] = key
-            self._free -= 1

@@ -105,7 +105,7 @@ def decimal_or_none(text: str, shown: str) -> Decimal | None:
     return Decimal(text)
 
 
-def spelled_numbers(texts: Sequence[str], shown: str) -> tuple[list[Decimal], list[str]]:
+def spelled_numbers(texts: Sequence[str], shown: str) -> tuple[list[Decimal], Sequence[str]]:
     """The numbers of a column's cells, and as identities spell them: nearly always nearly as the cells do."""
     together = "".join(texts)
     digits = together.replace(".", "")
@@ -127,12 +127,14 @@ def spelled_numbers(texts: Sequence[str], shown: str) -> tuple[list[Decimal], li
     return values, spelled
 
 
-def _without_zeros(texts: Sequence[str]) -> list[str] | None:
+def _without_zeros(texts: Sequence[str]) -> Sequence[str] | None:
     """The same digits, each with a point among them, without the zeros behind it; None if one has too few or too many
     zeros before it. Together, which is several times as fast as one by one."""
     row = f"|{'|'.join(texts)}|"
     if "|." in row or row.count("|0") != row.count("|0."):
         return None
+    if "0|" not in row and ".|" not in row:
+        return texts
     while "0|" in row:
         row = row.replace("0|", "|")
     return row.replace(".|", "|")[1:-1].split("|")

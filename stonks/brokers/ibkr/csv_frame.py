@@ -157,8 +157,10 @@ class _Reader:
             columns = list(zip(*rows, strict=True))
         except ValueError:
             return None
-        numbers = "".join([cell[-1:] or "?" for cell in columns[self._number]])
-        return columns if numbers.isdecimal() else None
+        numbers = f"|{'|'.join(columns[self._number])}|"
+        digits = numbers.replace("-", "").replace(".", "").replace("|", "")
+        ends_so = "||" not in numbers and "-|" not in numbers and ".|" not in numbers
+        return columns if ends_so and digits.isdecimal() else None
 
     def _sorted(self, line: int, rows: list[list[str]]) -> Blocks:
         """The data rows among these, the first of which begins at `line`; note is taken of the others."""
