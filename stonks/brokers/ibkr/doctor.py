@@ -25,6 +25,7 @@ class Found:
     asked_days: int | None
     date_order_is_guess: bool
     undated_positions: bool
+    nameless_trades: int  # rows left out as summaries, told by their missing Trade ID alone
 
 
 # Alternatives that tell the same fact, the field's name at IBKR, and what is lost without it.
@@ -74,6 +75,7 @@ def examine(found: Found) -> tuple[Finding, ...]:
         findings += _missing("cash", "Cash Transactions", found.columns[CASH], _CASH_FIELDS)
         findings += _unticked(found.cash_types)
     findings += _levels(found.levels)
+    findings += _nameless(found.nameless_trades)
     findings += _conversion_fees(found)
     findings += _accounts(found)
     findings += _period(found)
@@ -150,6 +152,20 @@ def _levels(levels: frozenset[str]) -> list[Finding]:
             Severity.NOTE,
             f"{names} rows are ticked beside executions. Harmless: each trade is counted once.",
             f"{_EDIT} → Sections → Trades, tick Execution only.",
+        )
+    ]
+
+
+def _nameless(rows: int) -> list[Finding]:
+    if not rows:
+        return []
+    said = "1 row of Trades has" if rows == 1 else f"{rows} rows of Trades have"
+    return [
+        Finding(
+            "summaries-untold",
+            Severity.WARNING,
+            f"{said} no Trade ID where others have one, and no Level of Detail: taken for summaries and left out.",
+            f"{_EDIT} → Sections → Trades, tick Level of Detail and Trade ID, and untick Order and Symbol Summary.",
         )
     ]
 

@@ -20,6 +20,7 @@ class Left(Enum):
     """Why a row is no record, and no problem either."""
 
     SUMMARY = "it sums up other rows"
+    NAMELESS = "it seems to sum up other rows, as they have an ID and it has none"
     ASIDE = "it prices or reconciles, and can't be read"
     UNDATED = "a position of an unknown day"
 
@@ -36,10 +37,10 @@ Taken = Record | FxRate | CashTold | Left
 Take = Callable[[Block], Sequence[Taken]]
 
 
-def beside_summaries(block: Block, is_record: list[bool], take: Take) -> list[Taken]:
+def beside_summaries(block: Block, is_record: list[bool], take: Take, left: Left = Left.SUMMARY) -> list[Taken]:
     """The block's records from `take`, and what is left of its other rows, which sum up records."""
     records = iter(take(block.only(is_record)) if any(is_record) else ())
-    return [next(records) if each else Left.SUMMARY for each in is_record]
+    return [next(records) if each else left for each in is_record]
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,6 +148,7 @@ class FlexReading:
             asked_days=self._asked_days,
             date_order_is_guess=self._guessed,
             undated_positions=tally.undated,
+            nameless_trades=tally.nameless,
         )
         return StatementSummary(
             format=frame.format,

@@ -49,6 +49,7 @@ class Tally:
     cash_rows: int = 0  # of the cash report
     dividends: int = 0
     summaries: int = 0  # rows left out because their details count
+    nameless: int = 0  # of them, those that only their missing ID tells
     problems: int = 0
     ignored: int = 0  # rows that do not matter here
     undated: bool = False  # there are positions that don't say of which day they are
@@ -87,8 +88,9 @@ class Tally:
         elif isinstance(each, CashTold):
             self.cash_rows += 1
             self.balances += [one for one in each.balances if self.only in (None, one.currency)]
-        elif each is Left.SUMMARY:
+        elif each in (Left.SUMMARY, Left.NAMELESS):
             self.summaries += 1
+            self.nameless += each is Left.NAMELESS
         elif isinstance(each, Left):
             self.ignored += 1
             self.undated = self.undated or each is Left.UNDATED

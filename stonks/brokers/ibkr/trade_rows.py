@@ -28,7 +28,7 @@ from stonks.brokers.ibkr.cells import (
 from stonks.brokers.ibkr.dates import Told
 from stonks.brokers.ibkr.frame import Block, Table
 from stonks.brokers.ibkr.instruments import asset_class_of, is_pair, multiplier_of
-from stonks.brokers.ibkr.reading import BROKER, Shared, Take, Taken, beside_summaries
+from stonks.brokers.ibkr.reading import BROKER, Left, Shared, Take, Taken, beside_summaries
 from stonks.brokers.ibkr.remembered import Remembered
 from stonks.core.fingerprint import CANCELLED, plain, spelled_trade_identities, trade_identity
 from stonks.core.records import FxConversion, Side, Trade
@@ -107,7 +107,7 @@ class TradeRows:
             if not all(trade_ids):
                 executed = list(map(is_execution, deals, told_ids, executions(block)))
                 if not all(executed):
-                    return beside_summaries(block, executed, take)
+                    return beside_summaries(block, executed, take, Left.NAMELESS)
             sizes, spelled_sizes, signs = zip(*map(quantity_of, quantities(block)), strict=True)
             all_prices, spelled_prices = spelled_numbers(prices(block), "TradePrice")
             moments = times(block)

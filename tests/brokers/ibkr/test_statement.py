@@ -179,6 +179,22 @@ def test_levels_of_detail_beside_executions_count_no_trade_twice() -> None:
     assert any(finding.code == "levels-ticked" for finding in reading.summary.findings)
 
 
+def test_trades_left_out_for_want_of_an_id_are_told_with_their_number_and_what_mends_it() -> None:
+    nameless = buy(0).replace(",0,", ",,")
+    found, reading = read(statement([buy(1), nameless, buy(2), nameless, nameless]))
+    (finding,) = [each for each in reading.summary.findings if each.code == "summaries-untold"]
+    assert (len(found), reading.summary.summaries, finding.severity) == (2, 3, "warning")
+    assert finding.message.startswith("3 rows of Trades have no Trade ID")
+    assert "tick Level of Detail and Trade ID" in finding.remedy
+
+
+@pytest.mark.parametrize("rows", [[buy(1), buy(2)], [buy(0).replace(",0,", ",,")] * 2])
+def test_trades_that_all_have_an_id_or_all_have_none_are_no_finding(rows: list[str]) -> None:
+    summary = read(statement(rows))[1].summary
+    assert (summary.trades, summary.summaries) == (2, 0)
+    assert "summaries-untold" not in {finding.code for finding in summary.findings}
+
+
 @pytest.mark.parametrize(
     ("text", "kind"),
     [
