@@ -40,7 +40,7 @@ class Seen:
         self._held += len(self._few) + keys  # some may be there already, so it is a little too careful
         slots = max(len(self._table), _SLOTS)
         while self._held > slots * 2 // 3:
-            slots *= 2
+            slots *= 4  # the old table stands beside the new one: a quarter of it, not half
         if slots > len(self._table):
             old = self._few or filter(None, self._table)
             self._table = array("q", [0]) * slots
