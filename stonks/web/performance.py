@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import NamedTuple
 
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
 
-from stonks.ledger import folding, history
-from stonks.portfolio.earned import Own, earned
-from stonks.portfolio.performance import Point, Told, performance
+from stonks.ledger import figures, folding, history
+from stonks.ledger.tables import Portfolio
+from stonks.portfolio.earned import Earned, Own, earned
+from stonks.portfolio.performance import Performance, Point, Told, performance
+from stonks.portfolio.valuation import Instrument
 from stonks.services import services
 from stonks.web import csv_file, ranges
 from stonks.web.pages import portfolio_page
@@ -26,25 +29,25 @@ class Lack(NamedTuple):
     days: int
 
 
+class Measured(NamedTuple):
+    """What the page tells of one range of days."""
+
+    entries: int
+    view: Performance
+    earned: Earned
+    left_out: list[Instrument]
+    unpriced: list[Lack]
+
+
 @blueprint.get("/portfolios/<int:portfolio_id>/performance")
 @login_required
 def show(portfolio_id: int) -> ResponseReturnValue:
     page = portfolio_page(portfolio_id)
     asked = ranges.asked_for(request.args, services().clock().date())
-    found = folding.folding(portfolio_id)
-    rates = folding.rates(portfolio_id, page.portfolio.base_currency)
-    held = found.held()
-    told = Told(
-        found.movements,
-        found.receipts,
-        found.instruments,
-        held,
-        history.marks(portfolio_id, found),
-        history.cash_days(portfolio_id),
-    )
-    view = performance(told, rates, asked.first, asked.last)
-    sums = earned(found.receipts, held.closed_lots(), found.instruments, rates, asked.first, asked.last)
     base = page.portfolio.base_currency
+    days = (asked.first, asked.last)
+    measured = figures.remembered(page.portfolio, ("performance", *days), lambda: _measured(page.portfolio, *days))
+    view, sums = measured.view, measured.earned
     if request.args.get("as") == "csv" and request.args.get("table") == "currencies":
         head = ("Currency", "Gross", "Withheld", "Net", "Realised gain", "Gains not known", "Fees")
         return csv_file.answer("earned", head, (_own_row(one) for one in sums.own))
@@ -53,16 +56,32 @@ def show(portfolio_id: int) -> ResponseReturnValue:
     return render_template(
         "performance/page.html",
         page=page,
-        entries=found.entries,
+        entries=measured.entries,
         names=ranges.NAMES,
         range=asked,
         view=view,
         chart=_for_chart(view.points),
         rows=_for_table(view.points),
+        left_out=measured.left_out,
+        unpriced=measured.unpriced,
+        earned=sums,
+    )
+
+
+def _measured(portfolio: Portfolio, first: date | None, last: date) -> Measured:
+    """Folds the whole ledger: what moved on each day is not among the stored figures."""
+    found = folding.folding(portfolio.id)
+    rates = folding.rates(portfolio.id, portfolio.base_currency)
+    held = found.held()
+    marks, cash = history.marks(portfolio.id, found), history.cash_days(portfolio.id)
+    told = Told(found.movements, found.receipts, found.instruments, held, marks, cash)
+    view = performance(told, rates, first, last)
+    return Measured(
+        entries=found.entries,
+        view=view,
+        earned=earned(found.receipts, held.closed_lots(), found.instruments, rates, first, last),
         left_out=[found.instruments[key] for key in view.left_out],
         unpriced=[Lack(found.instruments[key].symbol, days) for key, days in view.unpriced],
-        earned=sums,
-        rates=rates,
     )
 
 
