@@ -98,6 +98,9 @@ def _filled(settings: Settings, count: int) -> dict[str, str]:
             "transactions of one symbol": f"{here}/transactions?symbol=S004",
             "dividends of one year": f"{here}/transactions?type=DIVIDEND&first={now.year - 3}-01-01&last={now.year - 3}-12-31",
             "what was added by hand (nothing)": f"{here}/transactions?origin=manual",
+            "realised gains of one year": f"{here}/gains?year={now.year - 3}",
+            "income of all years": f"{here}/income?year=all",
+            "prices": f"{here}/prices",
         }
         db.session.remove()
         db.engine.dispose()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -27,6 +28,7 @@ from stonks.web.pages import portfolio_page
 blueprint = Blueprint("reconciling", __name__, url_prefix="/portfolios/<int:portfolio_id>/reconciliation")
 
 DAY = timedelta(days=1)
+MOST_EXPLAINED = 20  # on one page; settled ones make way for the rest
 CHANGED = "It has changed since you opened this page. Nothing was dismissed; look at it again."
 
 
@@ -155,10 +157,12 @@ def _compared(portfolio: Portfolio) -> Compared:
 
 
 def _explained(portfolio: Portfolio, agreement: Agreement) -> list[Explained]:
+    """The first of them: each takes a fold of its instrument."""
     if not agreement.differences:
         return []
-    found = reconciling.around(portfolio, {one.key for one in agreement.differences})
-    return reconciling.explained(portfolio.id, found, found.held(), agreement)
+    first = replace(agreement, differences=agreement.differences[:MOST_EXPLAINED])
+    found = reconciling.around(portfolio, {one.key for one in first.differences})
+    return reconciling.explained(portfolio.id, found, found.held(), first)
 
 
 def _dismissed(

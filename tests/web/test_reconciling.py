@@ -280,3 +280,15 @@ def test_the_files_hold_every_quantity_and_every_currency(signed_in: FlaskClient
         "12.345",
         Decimal("12.345") - Decimal(euros["Computed"]),
     )
+
+
+def test_of_many_differences_the_first_are_explained_and_the_file_has_all(
+    signed_in: FlaskClient, mine: Portfolio, see: See, let: Let
+) -> None:
+    let(*(position("1", LAST_DAY)._replace(symbol=f"X{place:02}", isin=None) for place in range(23)))
+    text = see()
+    assert "the first 20 of 23, all are in the file" in text
+    assert "X19" in text
+    assert "X20" not in text
+    file = signed_in.get(f"/portfolios/{mine.id}/reconciliation?as=csv").text
+    assert all(f"X{place:02}" in file for place in range(23))
