@@ -15,6 +15,7 @@ from stonks.ledger.realised import Sale
 from stonks.portfolio.overview import Gains
 from stonks.services import services
 from stonks.web import csv_file, income_tables, paging
+from stonks.web.income_tables import IncomeView
 from stonks.web.pages import portfolio_page
 
 blueprint = Blueprint("earnings", __name__)
@@ -66,10 +67,14 @@ def received(portfolio_id: int) -> ResponseReturnValue:
     page = portfolio_page(portfolio_id)
     base = page.portfolio.base_currency
     found = figures.remembered(page.portfolio, ("received",), lambda: stored.received(portfolio_id))
-    instruments = figures.instruments(page.portfolio)
     years = income_tables.years(found)
     year = chosen_year(years)
-    view = income_tables.income_view(found, instruments, folding.rates(portfolio_id, base), base, year)
+
+    def tables() -> IncomeView:
+        rates = folding.rates(portfolio_id, base)
+        return income_tables.income_view(found, figures.instruments(page.portfolio), rates, base, year)
+
+    view = figures.remembered(page.portfolio, ("income", year), tables)
     if request.args.get("as") == "csv":
         wanted = request.args.get("table", "month")
         table = next((one for one in view.tables if one.name == wanted), None)
