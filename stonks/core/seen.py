@@ -20,6 +20,10 @@ class Seen:
         self._table = array("q")  # empty while there are few
         self._held = 0  # keys, once the table holds them
 
+    def __len__(self) -> int:
+        """Of the keys, or a little more."""
+        return self._held or len(self._few)
+
     def again(self, keys: Sequence[int]) -> list[int]:
         """The places of the keys that came before, in an earlier call or at an earlier place: nearly always none."""
         few = self._few

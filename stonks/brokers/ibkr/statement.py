@@ -99,8 +99,9 @@ class FlexReading:
 
     def _by_blocks(self) -> Iterator[Sequence[Record | RowProblem]]:
         tally = Tally(self._currency)
-        reader = RowReader(Shared(self._dates, self._survey, Fingerprints()))
-        with closing(self._blocks) as blocks:
+        fingerprints = Fingerprints()
+        reader = RowReader(Shared(self._dates, self._survey, fingerprints))
+        with closing(self._blocks) as blocks, closing(fingerprints):
             for block in blocks:
                 yield self._taken(block, reader.taker(block.table), tally)
         self._summary = self._summed_up(tally, reader)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import gc
+from io import BytesIO
 from itertools import islice, pairwise
 
 import pytest
 
 from stonks.brokers.ibkr import csv_frame
+from stonks.brokers.ibkr.statement import read_statement
 from stonks.core.fingerprint import Fingerprints, fingerprint
 from stonks.core.records import RowProblem
+from stonks.core.seen import Seen
 from tests.brokers.ibkr.test_statement import PLAIN, TRADES, read
 from tests.statements import CASH_COLUMNS, TRADE_COLUMNS, buy, statement
 
@@ -100,3 +104,16 @@ def test_masked_identifiers_lose_no_row() -> None:
     rows, reading = read(statement([masked, masked], [cash, cash]))
     assert (len(rows), reading.summary.summaries) == (4, 0)
     assert len({row.fingerprint for row in rows}) == 4  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("rows", [3, None])
+def test_what_tells_equal_rows_apart_is_let_go_with_the_last_row_that_is_read(rows: int | None) -> None:
+    gc.disable()
+    try:
+        before = {id(each) for each in gc.get_objects() if isinstance(each, Seen)}
+        for _ in islice(read_statement(BytesIO(PLAIN)), rows):
+            pass
+        kept = [each for each in gc.get_objects() if isinstance(each, Seen) and id(each) not in before]
+        assert sum(map(len, kept)) == 0
+    finally:
+        gc.enable()
