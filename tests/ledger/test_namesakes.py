@@ -56,11 +56,12 @@ def test_a_further_equal_row_is_new(portfolio_id: int, clock: Clock, monkeypatch
     assert let_in(portfolio_id, statement([*TRADES, buy(4)], [*CASH, dividend(14)]), clock).new == 2
 
 
-def test_an_empty_cell_is_no_missing_column(portfolio_id: int, clock: Clock) -> None:
-    nameless = dividend(0).replace(",0,", ",,")
-    let_in(portfolio_id, statement([], [nameless]), clock)
-    assert let_in(portfolio_id, statement([], [dividend(11)]), clock).new == 1
-    assert let_in(portfolio_id, statement([], [nameless, dividend(11)]), clock).batch_id is None
+@pytest.mark.parametrize("nameless_first", [True, False])
+def test_an_empty_cell_is_no_missing_column(portfolio_id: int, clock: Clock, nameless_first: bool) -> None:
+    nameless, named = dividend(0).replace(",0,", ",,"), dividend(11)
+    for row in (nameless, named) if nameless_first else (named, nameless):
+        assert let_in(portfolio_id, statement([], [row]), clock).new == 1
+    assert let_in(portfolio_id, statement([], [nameless, named]), clock).batch_id is None
 
 
 def test_what_was_discarded_stays_so_under_its_fuller_name(portfolio_id: int, clock: Clock) -> None:

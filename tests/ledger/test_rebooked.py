@@ -10,6 +10,7 @@ from itertools import permutations
 import pytest
 
 from stonks.brokers.ibkr.statement import read_statement
+from stonks.ledger import importing
 from stonks.ledger.cash import computed
 from stonks.ledger.folding import folding
 from stonks.ledger.importing import import_reading
@@ -55,6 +56,13 @@ def test_in_any_order_of_files_it_stands_once_with_one_commission(
 def test_all_of_them_again_change_nothing(new_portfolio: Callable[[], int], clock: Clock) -> None:
     for files in permutations(FILES):
         assert cash_after(new_portfolio(), clock, SHARES, files) == {"EUR": Decimal("-5613.8055")}, files
+
+
+@pytest.mark.parametrize("ledger_app", ["app"], indirect=True)
+def test_however_a_file_is_cut_into_parts(portfolio_id: int, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importing, "BATCH_ROWS", 1)
+    files = ((2, 3), (1, 2, 3), (2, 3))
+    assert cash_after(portfolio_id, clock, SHARES, files) == {"EUR": Decimal("-5613.8055")}
 
 
 def test_a_conversion_stands_once_too(portfolio_id: int, clock: Clock) -> None:

@@ -46,7 +46,9 @@ def padded(rows: list[str], width: int) -> str:
 
 @pytest.mark.parametrize("width", [9, 13])
 def test_rows_that_a_spreadsheet_padded_are_read(width: int) -> None:
-    assert kinds(padded([*RECORDS, "EOF,U1"], width)) == ["Trade", "CashTransaction"]
+    reading = read_statement(BytesIO(padded([*RECORDS, "EOF,U1"], width).encode()))
+    assert [type(row).__name__ for row in reading] == ["Trade", "CashTransaction"]
+    assert (reading.summary.rows, reading.summary.warnings) == (2, ())
 
 
 def test_a_header_row_that_was_not_padded_with_its_rows_fits_them_still() -> None:
