@@ -83,15 +83,15 @@ def told_as(trades: list[str], cash: list[str], *, frame: str, days: str, wide: 
 
 def _columns(
     columns: str, dated: str, rows: list[str], days: str, level: str | bool
-) -> tuple[list[str], list[list[str]]]:
+) -> tuple[list[str], list[list[str | bool]]]:
     header = columns.split(",")
     place = header.index(dated)
-    told = []
+    told: list[list[str | bool]] = []
     for row in rows:
         cells = row.split(",")
         day, separator, time = cells[place].partition(";")
         cells[place] = datetime.strptime(day, "%Y%m%d").strftime(days) + separator + time
-        told.append([*cells, "U1", level, "more, in words"] if level else cells)
+        told.append([*cells, *(("U1", level, "more, in words") if level else ())])
     return ([*header, "ClientAccountID", "LevelOfDetail", "Description"] if level else header), told
 
 

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
@@ -65,5 +66,5 @@ def _main(environment: dict[str, str], log: str, arguments: list[str], dies_in_m
         worker.main(arguments)
 
 
-def _die(*_: object) -> None:
+def _die(statement_id: int | None, now: datetime) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
