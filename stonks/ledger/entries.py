@@ -187,7 +187,8 @@ def _page_query(told: frozenset[str], *, newer: bool, by_hand: bool) -> Select[A
         conditions.append((Entry.origin if tells else _unindexed(Entry.origin)) == bindparam("origin"))
     if "day" in told:
         # Compared as one value, so that the index starts the page instead of filtering it.
-        place, there = tuple_(Entry.entry_date, Entry.id), tuple_(bindparam("day"), bindparam("number"))
+        day, number = bindparam("day", type_=Entry.entry_date.type), bindparam("number", type_=Entry.id.type)
+        place, there = tuple_(Entry.entry_date, Entry.id), tuple_(day, number)
         conditions.append(place > there if newer else place < there)
     order = (Entry.entry_date, Entry.id) if newer else (Entry.entry_date.desc(), Entry.id.desc())
     return select(*Entry.__table__.c).where(*conditions).order_by(*order).limit(bindparam("size"))
