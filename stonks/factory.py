@@ -57,7 +57,8 @@ def create_app(
     database.init_app(app, settings.page_patience if pages else _WORKER_PATIENCE)
     logs.init_app(app)
     if pages:
-        from stonks import web
+        from stonks import latencies, web
 
+        latencies.init_app(app)
         web.init_app(app)
     return app

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from flask import Blueprint, Response, abort, jsonify, request
@@ -11,7 +11,7 @@ from redis import RedisError
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from stonks import process
+from stonks import latencies, process
 from stonks.db import db
 from stonks.ledger.tables import ImportBatch
 from stonks.queue import QUEUE_NAME
@@ -53,7 +53,7 @@ def _may_see_metrics() -> bool:
     return hmac.compare_digest(given.encode(), token.encode())
 
 
-_Values = list[tuple[str, int]]  # (labels, value)
+_Values = Sequence[tuple[str, float]]  # (labels, value)
 
 
 def _measurements(now: datetime) -> list[tuple[str, str, str, _Values]]:
@@ -96,6 +96,12 @@ def _measurements(now: datetime) -> list[tuple[str, str, str, _Values]]:
             "gauge",
             "Wake-up calls that no worker has taken yet; -1 while Redis is away.",
             [("", _depth())],
+        ),
+        (
+            "stonks_request_seconds",
+            "histogram",
+            "How long this process took to answer, since it began.",
+            latencies.of_this_process(),
         ),
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from dataclasses import replace
 
@@ -11,7 +12,7 @@ from flask.testing import FlaskClient
 from redis import Redis, RedisError
 
 from stonks import process
-from stonks.config import Settings
+from stonks.config import ROOT, Settings
 from stonks.factory import create_app
 from stonks.services import services
 
@@ -94,3 +95,21 @@ def test_with_a_metrics_token_only_the_token_counts(settings: Settings) -> None:
     client = create_app(replace(settings, metrics_token="s3cret")).test_client()
     assert client.get("/metrics").status_code == 404
     assert client.get("/metrics", headers={"Authorization": "Bearer wrong"}).status_code == 404
+
+
+def test_the_operations_page_tells_what_each_metric_is(client: FlaskClient) -> None:
+    told = re.findall(r"^# TYPE (\w+)", client.get("/metrics").text, re.MULTILINE)
+    page = (ROOT / "docs" / "operations.md").read_text()
+    assert re.findall(r"^\| `(stonks_\w+)`", page, re.MULTILINE) == told
+
+
+def test_each_answer_is_timed(client: FlaskClient) -> None:
+    client.get("/sign-in")
+    client.get("/nowhere")
+    lines = client.get("/metrics").text.splitlines()
+    assert "stonks_request_seconds_count 2" in lines
+    assert 'stonks_request_seconds_bucket{le="+Inf"} 2' in lines
+    told = [float(line.split()[1]) for line in lines if line.startswith("stonks_request_seconds_bucket")]
+    assert told == sorted(told)
+    total = next(line for line in lines if line.startswith("stonks_request_seconds_sum"))
+    assert 0 < float(total.split()[1]) < 10

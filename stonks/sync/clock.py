@@ -57,7 +57,8 @@ def mend(now: datetime) -> None:
         with transaction():
             run = runs.locked_run(run_id)
             if run is not None and run.state in LIVE:
-                log.warning("run %s: its times are of a clock that was ahead", run_id, extra={"run": run_id})
+                ids = {"run": run_id, "connection": run.connection_id}
+                log.warning("run %s: its times are of a clock that was ahead", run_id, extra=ids)
                 _bring_back(run, now)
     for broker in services().brokers.values():
         for connection_id in _connections_due_too_late(broker, now):
@@ -66,7 +67,8 @@ def mend(now: datetime) -> None:
                 if connection is not None and connection.next_run_at is not None:
                     every = services().settings.sync_every
                     connection.next_run_at = next_regular(broker, connection.slot, now, every)
-                    log.warning("connection %s: its next sync was put off by a clock that was ahead", connection_id)
+                    ids = {"connection": connection_id}
+                    log.warning("connection %s: put off by a clock that was ahead", connection_id, extra=ids)
 
 
 def _runs_from_the_future(now: datetime) -> list[int]:

@@ -77,6 +77,7 @@ class _Step:
     number: int
     state: RunState
     portfolio_id: int
+    connection_id: int | None  # None: a test
     broker: Broker
     reason: str
     tested: TestedAs = field(repr=False)
@@ -90,6 +91,11 @@ class _Step:
     def claimed(self) -> int:
         """The step's number while it is being taken."""
         return self.number + 1
+
+    @property
+    def ids(self) -> dict[str, int | None]:
+        """For log lines."""
+        return {"run": self.run_id, "connection": self.connection_id}
 
     @property
     def is_test(self) -> bool:
@@ -174,6 +180,7 @@ def _read(run: SyncRun, broker: Broker) -> _Step:
         number=run.step,
         state=RunState(run.state),
         portfolio_id=run.portfolio_id,
+        connection_id=run.connection_id,
         broker=broker,
         reason=run.reason,
         tested=_opened(run),
@@ -215,7 +222,7 @@ def _distance(this: _Step, now: datetime) -> timedelta:
     try:
         return allowance.take(services().redis, this.allowance, now, runs.last_call(this.allowance))
     except RedisError as error:
-        log.warning("run %s: Redis is away (%s)", this.run_id, type(error).__name__, extra={"run": this.run_id})
+        log.warning("run %s: Redis is away (%s)", this.run_id, type(error).__name__, extra=this.ids)
         return _REDIS_AWAY
 
 
@@ -320,7 +327,7 @@ def _take_in(this: _Step, body: BinaryIO, now: datetime, kept_statement: int | N
             compared = repeats.compare(this.portfolio_id, body, read_as)
             arrival = Arrival(body, compared.summary, this.credentials_name, kept_statement, compared)
     except StatementUnreadable as error:
-        log.warning("run %s: statement unreadable (%s)", this.run_id, error.reason, extra={"run": this.run_id})
+        log.warning("run %s: statement unreadable (%s)", this.run_id, error.reason, extra=this.ids)
         outcome = Unusable(Ending.STATEMENT, str(error), error.reason)
         settle(this.run_id, this.claimed, outcome, services().clock())
         return
@@ -329,4 +336,4 @@ def _take_in(this: _Step, body: BinaryIO, now: datetime, kept_statement: int | N
 
 def _log_refusal(this: _Step, error: BrokerError) -> None:
     level = logging.WARNING if error.kind is FailureKind.UNKNOWN else logging.INFO
-    log.log(level, "run %s: %s (%s)", this.run_id, error.kind, error.code, extra={"run": this.run_id})
+    log.log(level, "run %s: %s (%s)", this.run_id, error.kind, error.code, extra=this.ids)

@@ -137,5 +137,6 @@ def wake(run_id: int, step: int) -> bool:
     try:
         return services().queue.enqueue(TASK, run_id, step, job_id=f"advance-{run_id}-{step}")
     except RedisError as error:
-        log.warning("run %s: Redis is away (%s), the scheduler wakes it later", run_id, type(error).__name__)
+        why = type(error).__name__
+        log.warning("run %s: Redis is away (%s), the scheduler wakes it later", run_id, why, extra={"run": run_id})
         return False

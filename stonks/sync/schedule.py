@@ -140,4 +140,5 @@ def _free(steps: Sequence[Row[int, int]], now: datetime) -> None:
             run.step += 1
             run.lease_until = None
             run.due_at = now
-            log.warning("run %s: its worker is gone, attempt %s", run_id, run.attempts, extra={"run": run_id})
+            ids = {"run": run_id, "connection": run.connection_id}
+            log.warning("run %s: its worker is gone, attempt %s", run_id, run.attempts, extra=ids)

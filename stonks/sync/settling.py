@@ -65,7 +65,8 @@ def settle(
         connection = runs.locked_connection(found.connection_id) if found else None
         run = runs.locked_run(run_id)
         if run is None or run.step != step or run.state not in LIVE:
-            log.info("run %s: taken over or ended meanwhile", run_id, extra={"run": run_id})
+            ids = {"run": run_id, "connection": found.connection_id if found else None}
+            log.info("run %s: taken over or ended meanwhile", run_id, extra=ids)
             return
         if run.reason != "test" and not _still_connected(run, connection):
             runs.cancel(run, runs.CANCELLED_BY_CHANGE, now)
