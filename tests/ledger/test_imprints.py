@@ -26,6 +26,7 @@ from stonks.ledger.tables import Entry
 from stonks.migrating import init_app
 from tests.conftest import Clock
 from tests.ledger.test_bulk import ODD
+from tests.ledger.test_namesakes import NARROWEST, WIDE, let_in
 from tests.readings import ReadingOf, trade
 
 FEES = st.sampled_from([None, "-1", "-1.00", "-0", "0", "1E+2", "-0.35", "2E-8"])
@@ -217,3 +218,14 @@ def test_entries_of_before_get_the_imprint_of_what_they_hold(
         assert wrong(1) == []
         db.session.remove()
         db.engine.dispose()
+
+
+def test_an_entry_that_gets_a_fuller_name_gets_the_imprint_of_it(
+    portfolio_id: int, clock: Clock, looked_up: list[int]
+) -> None:
+    for body in (NARROWEST, WIDE):
+        let_in(portfolio_id, body, clock)
+        assert wrong(portfolio_id) == []
+    looked_up.clear()
+    assert let_in(portfolio_id, WIDE, clock).batch_id is None
+    assert sum(looked_up) == 0
