@@ -70,3 +70,12 @@ def test_what_was_discarded_stays_so_under_its_fuller_name(portfolio_id: int, cl
     review.discard(portfolio_id, entry.id, clock())
     assert let_in(portfolio_id, WIDE, clock).new == 0
     assert let_in(portfolio_id, WIDE, clock).batch_id is None
+
+
+def test_the_same_trade_in_another_account_is_another_one(portfolio_id: int, clock: Clock) -> None:
+    named = [f"ClientAccountID,{TRADE_COLUMNS}", f"U2,{buy(1)}"]
+    place = named[0].split(",").index("TradeID")
+    nameless = [",".join(cells[:place] + cells[place + 1 :]) for cells in (line.split(",") for line in named)]
+    in_one, in_other = "\n".join(nameless).replace("U2", "U1").encode(), "\n".join(named).encode()
+    assert let_in(portfolio_id, in_one, clock).new == 1
+    assert let_in(portfolio_id, in_other, clock).new == 1
