@@ -14,10 +14,12 @@ import sys
 import threading
 import time
 from types import FrameType
+from typing import Any
 
 from flask import Flask
 from redis import Redis, RedisError
 from rq import Queue, SimpleWorker
+from rq.exceptions import InvalidJobOperation
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from sqlalchemy.exc import SQLAlchemyError
@@ -79,7 +81,7 @@ def let_in(app: Flask, run_id: int, step: int, statement_id: int | None = None) 
         tasks.let_in(run_id, step, sys.stdin.buffer if statement_id is None else statement_id)
 
 
-class _Worker(SimpleWorker):
+class Worker(SimpleWorker):
     """Tells why its work ended: RQ's own returns alike when it was told to stop and when Redis went away."""
 
     max_connection_wait_time = _LONGEST_PAUSE
@@ -95,6 +97,14 @@ class _Worker(SimpleWorker):
         self.at_its_end = self.at_its_end or self._begun >= _MOST_JOBS
         super().execute_job(job, queue)
 
+    def handle_exception(self, job: Job, *exc_info: Any) -> None:
+        """Tasks raise nothing, so this is RQ's own. A job that was called a second time, see queue.py, and whose other call
+        ended first, is gone when RQ wants to note its end: nothing went wrong."""
+        if isinstance(exc_info[1], InvalidJobOperation):
+            log.info("%s was called twice", job.id)
+        else:
+            super().handle_exception(job, *exc_info)
+
 
 def _worked_to_its_end() -> bool:
     """False when Redis went away: what was under way is in the database, and the queue's notes on it are not needed."""
@@ -103,7 +113,7 @@ def _worked_to_its_end() -> bool:
     redis = Redis.from_url(services().settings.effective_redis_url, socket_timeout=_IDLE_SECONDS + 30)
     worker = None
     try:
-        worker = _Worker(
+        worker = Worker(
             [Queue(QUEUE_NAME, connection=redis, serializer=JSONSerializer)],
             connection=redis,
             serializer=JSONSerializer,

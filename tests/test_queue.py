@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
 import pytest
 from redis import Redis
-from rq import Queue
+from rq import Queue, get_current_job
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from stonks.queue import QUEUE_NAME, JobQueue
+from worker import Worker
 
 TASK = "stonks.tasks.advance_run"
 
@@ -63,3 +65,29 @@ def test_half_of_a_job_that_a_busy_worker_left_behind_stands_in_no_way(queue: Jo
     assert queue.enqueue(TASK, 1, 0, job_id="advance-1-0")
     assert waiting(redis) == ["advance-1-0"]
     assert take(redis).args == [1, 0]
+
+
+@pytest.mark.parametrize(("task", "errors"), [("be_done_elsewhere", 0), ("stumble", 1)])
+def test_a_call_that_another_worker_ends_first_is_no_error(
+    queue: JobQueue,
+    redis: Redis,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    task: str,
+    errors: int,
+) -> None:
+    monkeypatch.setattr(Worker, "_install_signal_handlers", lambda _: None)  # this process is pytest's
+    queue.enqueue(f"{__name__}.{task}", job_id="advance-1-0")
+    Worker([QUEUE_NAME], connection=redis, serializer=JSONSerializer).work(burst=True)
+    assert len([record for record in caplog.records if record.levelno >= logging.ERROR]) == errors
+
+
+def be_done_elsewhere() -> None:
+    """The same job, called again and ended by another worker meanwhile."""
+    job = get_current_job()
+    assert job is not None
+    job.connection.delete(job.key)
+
+
+def stumble() -> None:
+    raise RuntimeError
