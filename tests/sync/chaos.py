@@ -40,8 +40,9 @@ class Part:
         return self._now is not None
 
     def start(self) -> None:
-        self._now = self._start()
-        self._now.__enter__()
+        process = self._start()
+        process.__enter__()
+        self._now = process  # not before it runs: one that could not be started can't be killed
 
     def kill(self, away: float = 0) -> None:
         """SIGKILL; `away`: seconds until tend() starts it again."""
