@@ -49,8 +49,13 @@ class Clock:
         return self.now
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What starts processes and waits for them goes first, so that no worker is left with it at the end."""
+    """A file's tests share a worker, and those with a browser share one with a single product behind it. What starts
+    processes and waits for them goes first, so that no worker is left with it at the end."""
+    for item in items:
+        file = item.path.relative_to(HERE).as_posix()
+        item.add_marker(pytest.mark.xdist_group("browser" if file.startswith("browser/") else file))
     items.sort(key=lambda item: not item.path.relative_to(HERE).as_posix().startswith(SLOW))
 
 
