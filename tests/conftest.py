@@ -175,8 +175,9 @@ def _running(app: Flask) -> Iterator[Flask]:
 
     # The context below outlives requests, and with it `g`: without this the second request's user would be the first's.
     @app.teardown_request
-    def forget_who_asked(_error: BaseException | None) -> None:
-        g.pop("_login_user", None)
+    def forget_the_request(_error: BaseException | None) -> None:
+        for name in list(g):
+            g.pop(name)
 
     with app.app_context():
         yield app

@@ -10,7 +10,7 @@ from flask import Flask, Response, current_app, g
 from flask_login import AnonymousUserMixin
 from flask_wtf import FlaskForm
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from stonks.core.errors import InvalidInput, NotFound, SecretUnreadable, StonksError
@@ -112,7 +112,12 @@ def _database_failed(error: OperationalError) -> Response:
     if "_login_user" not in g:  # who asks cannot be looked up now, not even for the page's head
         g._login_user = AnonymousUserMixin()
     known = ((title, remedy) for words, title, remedy in _DATABASE if any(word in said.lower() for word in words))
-    response = _answer(503, *next(known, WORDS[503]))
+    title, remedy = next(known, WORDS[503])
+    try:
+        response = _answer(503, title, remedy)
+    except SQLAlchemyError:  # it went away after saying who asks, and can't say what the page's head tells of them
+        g._login_user = AnonymousUserMixin()
+        response = _answer(503, title, remedy)
     response.headers["Retry-After"] = "10"
     return response
 

@@ -159,3 +159,14 @@ def test_a_row_that_another_holds_on_postgresql_is_not_waited_for_without_end(
             db.session.scalar(held)
     with transaction():
         assert db.session.scalar(held) == portfolio.id
+
+
+def test_what_fails_once_the_database_has_said_who_asks_is_answered_all_the_same(
+    settings: Settings, signed_in: FlaskClient, mine: Portfolio
+) -> None:
+    address = f"/portfolios/{mine.id}"
+    db.session.remove()
+    with closing(sqlite3.connect(settings.data / "stonks.db")) as other:
+        other.execute("ALTER TABLE portfolios RENAME TO away")
+    answer = signed_in.get(address)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
