@@ -124,12 +124,14 @@ def holdings(portfolio: Portfolio, today: date, *, closed: bool = False) -> list
 
 def instruments(portfolio: Portfolio) -> list[Instrument]:
     """All there ever were. Raises Stale."""
-    return remembered(portfolio, ("instruments",), lambda: [_what(row) for row in _every(portfolio.id)])
+    return remembered(portfolio, ("instruments",), lambda: [instrument_of(row) for row in _every(portfolio.id)])
 
 
 def lacking(portfolio: Portfolio) -> list[Instrument]:
     """Of which something left without having come. Raises Stale."""
-    return remembered(portfolio, ("lacking",), lambda: [_what(row) for row in _every(portfolio.id) if row.missing])
+    return remembered(
+        portfolio, ("lacking",), lambda: [instrument_of(row) for row in _every(portfolio.id) if row.missing]
+    )
 
 
 def compared(portfolio: Portfolio) -> tuple[date | None, list[tuple[Instrument, Difference]]]:
@@ -314,19 +316,20 @@ def _closed(key: str, lot: SnapshotLot) -> tuple[ClosedLot, Decimal | None]:
 
 def _compared(portfolio_id: int) -> list[tuple[Instrument, Difference]]:
     rows = [row for row in _every(portfolio_id) if row.compared]
-    return [(_what(row), Difference(row.key, row.quantity_then, row.reported or ZERO)) for row in rows]
+    return [(instrument_of(row), Difference(row.key, row.quantity_then, row.reported or ZERO)) for row in rows]
 
 
 def _every(portfolio_id: int) -> CursorResult[*tuple[Any, ...]]:
     return read(_EVERY, portfolio_id=portfolio_id)
 
 
-def _what(row: Any) -> Instrument:
+def instrument_of(row: Any) -> Instrument:
+    """Of a row with a SnapshotHolding's columns."""
     return Instrument(row.key, row.symbol, row.isin, row.currency, row.asset_class, row.multiplier, row.description)
 
 
 def _valued(row: Any, quoted: Price | None, rates: RateTable, today: date) -> Valued:
-    what = _what(row)
+    what = instrument_of(row)
     price = None if row.traded is None else Price(row.traded, row.traded_on, False)
     if row.mark is not None:
         price = newer(price, Price(row.mark, row.marked_on, True))

@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, select
 
 from stonks.db import read
 from stonks.ledger import refolding
+from stonks.ledger.figures import instrument_of
 from stonks.ledger.snapshot_tables import Snapshot, SnapshotHolding, SnapshotLot
 from stonks.portfolio.lots import ZERO, ClosedLot
 from stonks.portfolio.overview import Gains
@@ -78,6 +79,5 @@ def every_sale(portfolio_id: int, year: int | None) -> Iterator[Sale]:
 
 
 def _sale(row: Any) -> Sale:
-    one = Instrument(row.key, row.symbol, row.isin, row.currency, row.asset_class, row.multiplier, row.description)
     lot = ClosedLot(row.key, row.opened, row.closed, row.quantity, row.cost, row.proceeds or ZERO, row.cost_known)
-    return Sale(one, lot, row.gain_base)
+    return Sale(instrument_of(row), lot, row.gain_base)
