@@ -101,7 +101,7 @@ def test_a_restored_ledger_syncs_on_with_nothing_doubled_or_lost(
         assert (view.unreadable, view.mask) == (False, connecting.MASK_PREFIX + TOKEN[-4:])
         assert users.authenticate("owner@example.com", PASSWORD)
         kept = db.session.scalars(select(KeptStatement.id)).one()
-        assert archive.open_kept(kept).read().startswith(b"1 2026-11-18\n2 2026-11-19\n# ")
+        assert archive.open_kept(kept).read() == b"1 2026-11-18\n2 2026-11-19\n# 365, until 2026-11-19\n"
         connecting.sync_now(desk.portfolio_id, clock())
         assert restored.finish().state == "SUCCEEDED"
         assert held(desk.portfolio_id) == latest
