@@ -10,12 +10,11 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, bindparam, func, or_, select, tuple_
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy import ColumnElement, Row, Select, TextClause, bindparam, func, or_, select, text, tuple_
 
 from stonks.core.errors import NotFound
 from stonks.db import db, read
-from stonks.ledger.tables import Entry
+from stonks.ledger.tables import RARE_ORIGIN, RARE_TYPE, Entry
 
 Called = tuple[str | None, str | None]
 Line = Entry | Row[Any]  # an entry to be shown: the object or its columns
@@ -71,7 +70,7 @@ def page(
         "number": number,
     }
     told = {name: value for name, value in values.items() if value is not None}
-    query = _page_query(frozenset(told), newer=bool(newer_than), by_hand=wanted.origin == "manual")
+    query = _page_query(frozenset(told), _telling(wanted), newer=bool(newer_than))
     found = list(read(query, portfolio_id=portfolio_id, size=size + 1, **told))
     more, found = len(found) > size, found[:size]
     if newer_than:
@@ -167,24 +166,36 @@ def net_amount(entry: Line) -> Decimal | None:
     return amount
 
 
+def _telling(wanted: EntryFilter) -> str | None:
+    """The one condition beyond the symbol that an index of few rows serves."""
+    if wanted.symbol is not None:
+        return None
+    rare_type = wanted.type not in (None, "BUY", "SELL")
+    if rare_type and wanted.origin != "manual":
+        return RARE_TYPE
+    return RARE_ORIGIN if wanted.origin not in (None, "sync") else None
+
+
 @lru_cache(maxsize=128)
-def _page_query(told: frozenset[str], *, newer: bool, by_hand: bool) -> Select[Any]:
-    """Put together once for each set of things that are `told`: it takes as long as running it."""
-    conditions = [Entry.portfolio_id == bindparam("portfolio_id"), Entry.discarded_at.is_(None)]
-    # Where several would do, a database without statistics may take the index of the least telling one and read a
-    # hundred thousand rows. So only the most telling one is written in a way that an index serves.
-    type_tells = "symbols" not in told and not by_hand
+def _page_query(told: frozenset[str], telling: str | None, *, newer: bool) -> Select[Any]:
+    """Put together once for each set of things that are `told`: it takes as long as running it. Of the indexes of few
+    rows it names one at most: a database without statistics may take the one that tells less."""
+    conditions: list[ColumnElement[bool] | TextClause] = [
+        Entry.portfolio_id == bindparam("portfolio_id"),
+        Entry.discarded_at.is_(None),
+    ]
+    if telling is not None:
+        conditions.append(text(telling))
     if "symbols" in told:
         conditions.append(Entry.symbol.in_(bindparam("symbols", expanding=True)))
     if "type" in told:
-        conditions.append((Entry.type if type_tells else _unindexed(Entry.type)) == bindparam("type"))
+        conditions.append(Entry.type == bindparam("type"))
     if "first" in told:
         conditions.append(Entry.entry_date >= bindparam("first"))
     if "last" in told:
         conditions.append(Entry.entry_date <= bindparam("last"))
     if "origin" in told:
-        tells = "symbols" not in told and not ("type" in told and type_tells)
-        conditions.append((Entry.origin if tells else _unindexed(Entry.origin)) == bindparam("origin"))
+        conditions.append(Entry.origin == bindparam("origin"))
     if "day" in told:
         # Compared as one value, so that the index starts the page instead of filtering it.
         day, number = bindparam("day", type_=Entry.entry_date.type), bindparam("number", type_=Entry.id.type)
@@ -192,11 +203,6 @@ def _page_query(told: frozenset[str], *, newer: bool, by_hand: bool) -> Select[A
         conditions.append(place > there if newer else place < there)
     order = (Entry.entry_date, Entry.id) if newer else (Entry.entry_date.desc(), Entry.id.desc())
     return select(*Entry.__table__.c).where(*conditions).order_by(*order).limit(bindparam("size"))
-
-
-def _unindexed(column: InstrumentedAttribute[str]) -> ColumnElement[str]:
-    """The same text, by an expression that no index is of."""
-    return column.concat("")
 
 
 def _name(entry: Line) -> str:

@@ -170,8 +170,11 @@ def test_an_equal_file_makes_no_synced_statement_one_of_today_for_other_portfoli
     [
         (EntryFilter(), "ix_entries_page"),
         (EntryFilter(symbol="AAPL", type="DIVIDEND", origin="sync"), "ix_entries_symbol_page"),
-        (EntryFilter(type="DIVIDEND", origin="sync"), "ix_entries_type_page"),
-        (EntryFilter(type="BUY", origin="manual"), "ix_entries_origin_page"),
+        (EntryFilter(type="DIVIDEND", origin="sync"), "ix_entries_rare_type_page"),
+        (EntryFilter(type="DIVIDEND", origin="upload"), "ix_entries_rare_type_page"),
+        (EntryFilter(type="DIVIDEND", origin="manual"), "ix_entries_rare_origin_page"),
+        (EntryFilter(type="BUY", origin="manual"), "ix_entries_rare_origin_page"),
+        (EntryFilter(type="BUY", origin="sync"), "ix_entries_page"),
         (EntryFilter(first=date(2025, 1, 1)), "ix_entries_page"),
     ],
 )
