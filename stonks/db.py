@@ -49,6 +49,10 @@ class ExactDecimal(TypeDecorator[Decimal]):
             return dialect.type_descriptor(Text())
         return dialect.type_descriptor(Numeric(asdecimal=True))
 
+    def compare_values(self, x: Any, y: Any) -> bool:
+        """-1 and -1.00 are equal, but kept as they were told: a change from one to the other is one to write."""
+        return bool(x == y) and str(x) == str(y)
+
     def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Any:
         if value is None:
             return None
