@@ -44,16 +44,7 @@ def create_app(
         SQLALCHEMY_ENGINE_OPTIONS={"pool_pre_ping": True},
         MAX_CONTENT_LENGTH=settings.max_upload_bytes + 1024 * 1024,
     )
-    redis = Redis.from_url(settings.effective_redis_url, socket_connect_timeout=5, health_check_interval=30)
-    app.extensions["stonks"] = Services(
-        settings=settings,
-        vault=Vault(settings.token_keys),
-        redis=redis,
-        queue=JobQueue(redis),
-        brokers=brokers(settings),
-        clock=clock,
-        prices=price_source(settings),
-    )
+    app.extensions["stonks"] = make_services(settings, clock)
     database.init_app(app, settings.page_patience if pages else _WORKER_PATIENCE)
     logs.init_app(app)
     if pages:
@@ -62,3 +53,16 @@ def create_app(
         latencies.init_app(app)
         web.init_app(app)
     return app
+
+
+def make_services(settings: Settings, clock: Callable[[], datetime]) -> Services:
+    redis = Redis.from_url(settings.effective_redis_url, socket_connect_timeout=5, health_check_interval=30)
+    return Services(
+        settings=settings,
+        vault=Vault(settings.token_keys),
+        redis=redis,
+        queue=JobQueue(redis),
+        brokers=brokers(settings),
+        clock=clock,
+        prices=price_source(settings),
+    )

@@ -19,11 +19,12 @@ import pytest
 from flask import Flask, g
 from flask.testing import FlaskClient
 
+from stonks import factory
 from stonks.config import Settings, read_settings
 from stonks.db import db
 from stonks.factory import create_app
 from stonks.web.security import limiter
-from tests import servers
+from tests import listening, servers
 from tests.needs import missing
 
 # How long one example takes says nothing while other tests keep the machine busy.
@@ -49,13 +50,56 @@ class Clock:
         return self.now
 
 
+class KeptApp:
+    """An app that many tests use one after the other, each as if it were new: what a new one costs, above all its
+    templates, addresses and queries put together again, is most of what a short test would take."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._app = create_app(settings)
+        self._app.config.update(TESTING=True, WTF_CSRF_ENABLED=False)
+        # The context below outlives requests, and with it `g`: else the second request's user would be the first's.
+        self._app.teardown_request(_forget_the_request)
+        self._config = dict(self._app.config)
+        self._extensions = dict(self._app.extensions)
+
+    def for_one_test(self, clock: Clock) -> Iterator[Flask]:
+        app = self._app
+        for of_app, of_new in ((app.config, self._config), (app.extensions, self._extensions)):
+            of_app.clear()
+            of_app.update(of_new)
+        app.extensions["stonks"] = factory.make_services(self.settings, clock)
+        limiter.enabled = False  # put back below: an app made while it is off never asks it
+        with app.app_context():
+            yield app
+            listening.forget()
+            db.session.remove()
+            db.engine.dispose()
+        limiter.enabled = True
+
+
+def _forget_the_request(_error: BaseException | None) -> None:
+    for name in list(g):
+        g.pop(name)
+
+
+# Of the browser tests, so that two workers have as much to do; each starts a product for all of its tests.
+FIRST_HALF = ("browser/test_connecting", "browser/test_pages")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """More than there are cores: tests with processes or a browser wait as long as they reckon."""
+    return (os.cpu_count() or 1) + 2
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file's tests share a worker, and those with a browser share one with a single product behind it. What starts
-    processes and waits for them goes first, so that no worker is left with it at the end."""
+    """A file's tests share a worker, and those with a browser two, with a product behind each. What starts processes
+    and waits for them goes first, so that no worker is left with it at the end."""
     for item in items:
         file = item.path.relative_to(HERE).as_posix()
-        item.add_marker(pytest.mark.xdist_group("browser" if file.startswith("browser/") else file))
+        half = f"browser {file.startswith(FIRST_HALF)}"
+        item.add_marker(pytest.mark.xdist_group(half if file.startswith("browser/") else file))
     items.sort(key=lambda item: not item.path.relative_to(HERE).as_posix().startswith(SLOW))
 
 
@@ -72,9 +116,23 @@ def clock() -> Clock:
     return Clock()
 
 
+@pytest.fixture(scope="session")
+def kept_settings(tmp_path_factory: pytest.TempPathFactory, redis_server: str) -> Settings:
+    data = tmp_path_factory.mktemp("kept") / "data"
+    return read_settings({"STONKS_DATA": str(data), "REDIS_URL": redis_server, "STONKS_POLL_SECONDS": "0"})
+
+
 @pytest.fixture
-def settings(tmp_path: Path, redis_url: str) -> Settings:
-    return read_settings({"STONKS_DATA": str(tmp_path / "data"), "REDIS_URL": redis_url, "STONKS_POLL_SECONDS": "0"})
+def settings(kept_settings: Settings, redis_url: str) -> Iterator[Settings]:
+    """Of a data folder with nothing but its keys."""
+    keys = {file: file.read_bytes() for file in kept_settings.data.rglob("*") if file.is_file()}
+    yield kept_settings
+    for entry in kept_settings.data.iterdir():
+        shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+    for file, content in keys.items():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(0o600)
+        file.write_bytes(content)
 
 
 @pytest.fixture(scope="session")
@@ -85,11 +143,15 @@ def empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return settings.data / "stonks.db"
 
 
+@pytest.fixture(scope="session")
+def kept_app(kept_settings: Settings) -> KeptApp:
+    return KeptApp(kept_settings)
+
+
 @pytest.fixture
-def app(settings: Settings, clock: Clock, empty_file: Path) -> Iterator[Flask]:
-    app = create_app(settings, clock)
+def app(kept_app: KeptApp, settings: Settings, clock: Clock, empty_file: Path) -> Iterator[Flask]:
     shutil.copyfile(empty_file, settings.data / "stonks.db")
-    yield from _running(app)
+    yield from _app_of(settings, kept_app).for_one_test(clock)
 
 
 @pytest.fixture
@@ -150,11 +212,21 @@ def pg_with_tables(pg_server: str, tmp_path_factory: pytest.TempPathFactory) -> 
         yield url
 
 
+@pytest.fixture(scope="session")
+def kept_pg_app(kept_settings: Settings, pg_with_tables: str) -> KeptApp:
+    return KeptApp(replace(kept_settings, database_url=pg_with_tables))
+
+
 @pytest.fixture
-def pg_app(settings: Settings, clock: Clock, pg_with_tables: str) -> Iterator[Flask]:
+def pg_app(kept_pg_app: KeptApp, settings: Settings, clock: Clock, pg_with_tables: str) -> Iterator[Flask]:
     """The same as `app`, on PostgreSQL."""
     servers.empty_tables(pg_with_tables, db.metadata.tables)
-    yield from _running(create_app(replace(settings, database_url=pg_with_tables), clock))
+    yield from _app_of(replace(settings, database_url=pg_with_tables), kept_pg_app).for_one_test(clock)
+
+
+def _app_of(settings: Settings, kept: KeptApp) -> KeptApp:
+    """The kept app, unless a test has settings of its own."""
+    return kept if settings == kept.settings else KeptApp(settings)
 
 
 def _database(name: str) -> str:
@@ -167,20 +239,3 @@ def _make_tables(app: Flask) -> None:
         db.create_all()
         db.session.remove()
         db.engine.dispose()
-
-
-def _running(app: Flask) -> Iterator[Flask]:
-    app.config.update(TESTING=True, WTF_CSRF_ENABLED=False)
-    limiter.enabled = False  # put back below: an app made while it is off never asks it
-
-    # The context below outlives requests, and with it `g`: without this the second request's user would be the first's.
-    @app.teardown_request
-    def forget_the_request(_error: BaseException | None) -> None:
-        for name in list(g):
-            g.pop(name)
-
-    with app.app_context():
-        yield app
-        db.session.remove()
-        db.engine.dispose()
-    limiter.enabled = True

@@ -103,7 +103,9 @@ def test_the_operations_page_tells_what_each_metric_is(client: FlaskClient) -> N
     assert re.findall(r"^\| `(stonks_\w+)`", page, re.MULTILINE) == told
 
 
-def test_each_answer_is_timed(client: FlaskClient) -> None:
+@pytest.mark.usefixtures("app")  # for its tables
+def test_each_answer_is_timed(settings: Settings) -> None:
+    client = create_app(settings).test_client()
     client.get("/sign-in")
     client.get("/nowhere")
     lines = client.get("/metrics").text.splitlines()

@@ -16,9 +16,9 @@ from stonks.db import db, read, transaction
 LEAST_PASSWORD = 10
 MOST_PASSWORD = 200
 
-_hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 # Checked when the e-mail is unknown, so that the answer takes as long as for a known one.
-_nobody = _hasher.hash("the password of nobody")
+_nobody = hasher.hash("the password of nobody")
 
 
 class Known(NamedTuple):
@@ -50,7 +50,7 @@ def create(email: str, password: str, now: datetime, *, only_as_first: bool = Fa
     """A new account. Raises InvalidInput for `email` or `password`. `only_as_first` refuses when an account exists,
     also when two first visits happen at once."""
     email = _checked_email(email)
-    password_hash = _hasher.hash(_checked_password(password))
+    password_hash = hasher.hash(_checked_password(password))
     with transaction():
         if only_as_first and count():
             raise InvalidInput({"email": "The first account was made meanwhile. Sign in with it."})
@@ -66,8 +66,8 @@ def authenticate(email: str, password: str) -> User | None:
     user = db.session.scalar(select(User).where(User.email == email.strip().lower()))
     if not _matches(user.password_hash if user else _nobody, password) or user is None:
         return None
-    if _hasher.check_needs_rehash(user.password_hash):
-        fresh = _hasher.hash(password)
+    if hasher.check_needs_rehash(user.password_hash):
+        fresh = hasher.hash(password)
         with transaction():
             user.password_hash = fresh
     return user
@@ -78,7 +78,7 @@ def change_password(user: User, old: str, new: str) -> None:
     if not _matches(user.password_hash, old):
         raise InvalidInput({"old": "This is not your current password."})
     try:
-        password_hash = _hasher.hash(_checked_password(new))
+        password_hash = hasher.hash(_checked_password(new))
     except InvalidInput as refusal:
         raise InvalidInput({"new": refusal.fields["password"]}) from None
     with transaction():
@@ -90,7 +90,7 @@ def _matches(password_hash: str, password: str) -> bool:
     if len(password) > MOST_PASSWORD:
         return False  # hashing a megabyte is what an attacker would have us do
     try:
-        return _hasher.verify(password_hash, password)
+        return hasher.verify(password_hash, password)
     except (VerificationError, InvalidHashError):
         return False
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from datetime import date
 
-from sqlalchemy import event, func, select
+from sqlalchemy import func, select
 
 from stonks.brokers.ibkr.statement import read_statement
 from stonks.core.records import Period, StatementSummary
@@ -13,6 +13,7 @@ from stonks.db import db
 from stonks.ledger import coverage, portfolios
 from stonks.ledger.tables import CoveredSpan, Portfolio
 from stonks.portfolio.coverage import UPLOAD, Proof, Span
+from tests.listening import statements_sent
 from tests.statements import buy, statement
 
 QUERY = "ibkr:1234567"
@@ -53,15 +54,9 @@ def test_a_statement_between_two_joins_them(portfolio_id: int) -> None:
 
 def test_days_that_are_known_are_not_written_again(portfolio_id: int) -> None:
     note(portfolio_id, summary(date(2026, 11, 2), date(2026, 11, 9)))
-    written: list[str] = []
-
-    def see(_connection: object, _cursor: object, text: str, *_: object) -> None:
-        written.append(text.split()[0])
-
-    event.listen(db.engine, "before_cursor_execute", see)
+    sent = statements_sent()
     note(portfolio_id, summary(date(2026, 11, 3), date(2026, 11, 9)))
-    event.remove(db.engine, "before_cursor_execute", see)
-    assert set(written) <= {"BEGIN", "SELECT"}
+    assert {sql.split()[0] for sql, _ in sent} <= {"BEGIN", "SELECT"}
 
 
 def test_sources_accounts_currencies_and_proofs_stay_apart(portfolio_id: int) -> None:

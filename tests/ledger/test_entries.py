@@ -9,7 +9,7 @@ from io import BytesIO
 
 import pytest
 from flask import Flask
-from sqlalchemy import event, func, select
+from sqlalchemy import func, select
 
 from stonks.core.errors import InvalidInput, NotFound
 from stonks.db import Base, db
@@ -17,6 +17,7 @@ from stonks.ledger import archive, entries, exporting, importing, manual, portfo
 from stonks.ledger.entries import EntryFilter
 from stonks.ledger.manual import ManualEntry
 from tests.conftest import Clock
+from tests.listening import statements_sent
 from tests.readings import ReadingOf, dividend, position, problem, trade
 
 
@@ -179,8 +180,7 @@ def test_an_equal_file_makes_no_synced_statement_one_of_today_for_other_portfoli
     ],
 )
 def test_every_filter_has_an_index_that_begins_the_page(app: Flask, wanted: EntryFilter, index: str) -> None:
-    sent: list[tuple[str, tuple[object, ...]]] = []
-    event.listen(db.engine, "before_cursor_execute", lambda *call: sent.append((call[2], call[3])))
+    sent = statements_sent()
     entries.page(1, wanted, after="2025-11-03.7")
     sql, values = sent[-1]
     plan = [row[3] for row in db.session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)]

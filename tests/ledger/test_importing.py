@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import event, select
+from sqlalchemy import select
 
 from stonks.core.errors import NotFound, StatementUnreadable
 from stonks.core.records import Record, RowProblem
@@ -22,6 +22,7 @@ from stonks.ledger.importing import ImportOutcome
 from stonks.ledger.manual import ManualEntry
 from stonks.ledger.tables import Amendment, Entry, ImportBatch, ReportedPosition
 from tests.conftest import Clock
+from tests.listening import statements_sent
 from tests.readings import ReadingOf, dividend, position, problem, trade
 
 YEAR = [trade("1"), trade("2", on=date(2025, 11, 10)), dividend("3")]
@@ -52,11 +53,10 @@ def fingerprints(portfolio_id: int) -> list[bytes]:
 def test_same_statement_twice_adds_nothing_and_writes_nothing(portfolio_id: int, clock: Clock) -> None:
     first = let_in(portfolio_id, YEAR, clock)
     assert (first.new, first.known, first.problems) == (3, 0, 0)
-    writes: list[str] = []
-    event.listen(db.engine, "before_cursor_execute", lambda *call: writes.append(call[2]))
+    sent = statements_sent()
     again = let_in(portfolio_id, YEAR, clock, origin="upload")
     assert (again.batch_id, again.new, again.known) == (None, 0, 3)
-    assert not [sql for sql in writes if sql.startswith(("INSERT", "UPDATE", "DELETE", "BEGIN IMMEDIATE"))]
+    assert not [sql for sql, _ in sent if sql.startswith(("INSERT", "UPDATE", "DELETE", "BEGIN IMMEDIATE"))]
 
 
 @given(

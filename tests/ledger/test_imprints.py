@@ -14,7 +14,7 @@ import pytest
 from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import event, func, insert, select
+from sqlalchemy import func, insert, select
 
 from stonks.config import Settings
 from stonks.db import db
@@ -27,6 +27,7 @@ from stonks.migrating import init_app
 from tests.conftest import Clock
 from tests.ledger.test_bulk import ODD
 from tests.ledger.test_namesakes import NARROWEST, WIDE, let_in
+from tests.listening import statements_sent
 from tests.readings import ReadingOf, trade
 
 FEES = st.sampled_from([None, "-1", "-1.00", "-0", "0", "1E+2", "-0.35", "2E-8"])
@@ -84,6 +85,13 @@ def test_an_imprint_is_always_that_of_the_stored_facts_whoever_wrote_them(
         else:
             take_in(portfolio_id, list({row.fingerprint: row for row in step}.values()), clock)
         assert wrong(portfolio_id) == []
+
+
+def test_a_number_that_a_person_writes_otherwise_is_kept_as_written(portfolio_id: int, clock: Clock) -> None:
+    take_in(portfolio_id, [trade("1", commission="-1")], clock)
+    edit(portfolio_id, "1", "-1.00", None, clock)
+    assert wrong(portfolio_id) == []
+    assert str(db.session.scalars(select(Entry.commission)).one()) == "-1.00"
 
 
 def test_every_kind_of_record_has_the_imprint_of_the_entry_it_becomes(portfolio_id: int, clock: Clock) -> None:
@@ -175,8 +183,7 @@ def test_however_few_imprints_are_read_or_held_the_outcome_is_the_same(
 
 
 def test_imprints_are_read_from_an_index_without_a_look_into_the_table(app: Flask, clock: Clock) -> None:
-    sent: list[tuple[str, tuple[object, ...]]] = []
-    event.listen(db.engine, "before_cursor_execute", lambda *call: sent.append((call[2], call[3])))
+    sent = statements_sent()
     KnownRows(1).unlike([(trade(), b"")])
     looks = [(sql, values) for sql, values in sent if "entries" in sql]
     assert len(looks) == 2

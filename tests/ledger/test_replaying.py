@@ -10,7 +10,7 @@ from io import BytesIO
 
 import pytest
 from flask import Flask
-from sqlalchemy import event, func, select
+from sqlalchemy import func, select
 
 from stonks.config import new_token_key
 from stonks.core.records import CashBalance
@@ -23,6 +23,7 @@ from stonks.ledger.tables import Amendment, Entry, ImportBatch, ParkedRow, Repor
 from stonks.services import services
 from tests.conftest import Clock
 from tests.ledger.shelf import Learning, Shelf
+from tests.listening import statements_sent
 from tests.readings import dividend, position, problem, trade
 from tests.statements import buy, statement
 from tests.statements import dividend as dividend_row
@@ -88,11 +89,10 @@ def test_what_an_update_reads_more_is_told_once_first_and_then_let_in(week: int,
     for rows in shelf.rows.values():
         rows.append(trade("5"))
     shelf.rows[b"monday"].append(trade("6"))
-    writes: list[str] = []
-    event.listen(db.engine, "before_cursor_execute", lambda *call: writes.append(call[2]))
+    sent = statements_sent()
     told = replay(week, clock)
     assert figures(told) == [(1, 0, 0, 0, 0), (0, 0, 0, 0, 0), (1, 0, 0, 0, 0)]
-    assert not [sql for sql in writes if sql.startswith(("INSERT", "UPDATE", "DELETE", "BEGIN IMMEDIATE"))]
+    assert not [sql for sql, _ in sent if sql.startswith(("INSERT", "UPDATE", "DELETE", "BEGIN IMMEDIATE"))]
     assert replay(week, clock, apply=True) == told
     assert count(Entry) == 5
     assert [one.changes for one in replay(week, clock)] == [0, 0, 0]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import event, select, update
+from sqlalchemy import select, update
 
 from stonks.core.records import CashKind, CorporateAction, FxRate, Position, Record, Side, StatementSummary, Transfer
 from stonks.db import db, transaction
@@ -31,6 +31,7 @@ from stonks.portfolio.income import COUNTED
 from stonks.portfolio.late import late
 from stonks.portfolio.lots import Method
 from tests.conftest import Clock
+from tests.listening import statements_sent
 from tests.readings import ReadingOf, dividend, position, trade
 
 DAY = date(2025, 11, 3)
@@ -242,32 +243,21 @@ def test_whatever_changed_the_figures_are_those_of_a_fold_of_everything(
     assert_whole_fold_agrees(portfolio_id, found)
 
 
-def statements(run: Callable[[], Any]) -> list[str]:
-    """The SQL that it sends."""
-    sent: list[str] = []
-
-    def note(*call: Any) -> None:
-        sent.append(call[2])
-
-    event.listen(db.engine, "before_cursor_execute", note)
-    run()
-    event.remove(db.engine, "before_cursor_execute", note)
-    return sent
-
-
 def test_what_is_up_to_date_is_not_written_again(portfolio_id: int, clock: Clock) -> None:
     importing.import_reading(portfolio_id, ReadingOf([trade("1"), position("10")]), origin="sync", now=clock())
-    sent = statements(lambda: snapshot.refresh(portfolio_id))
+    sent = statements_sent()
+    snapshot.refresh(portfolio_id)
     assert sent
-    assert not [sql for sql in sent if sql.startswith(("INSERT", "UPDATE", "DELETE", "BEGIN IMMEDIATE"))]
+    assert not [sql for sql, _ in sent if sql.startswith(("INSERT", "UPDATE", "DELETE", "BEGIN IMMEDIATE"))]
 
 
 def test_a_visit_reads_no_transactions(portfolio_id: int, clock: Clock) -> None:
     importing.import_reading(portfolio_id, ReadingOf([trade("1"), dividend("2")]), origin="sync", now=clock())
     portfolio = db.session.get(Portfolio, portfolio_id)
     assert portfolio is not None
-    sent = statements(lambda: figures.standing(portfolio, clock().date()))
-    assert not [sql for sql in sent if "FROM entries" in sql]
+    sent = statements_sent()
+    figures.standing(portfolio, clock().date())
+    assert not [sql for sql, _ in sent if "FROM entries" in sql]
 
 
 def test_only_what_an_import_touched_is_folded(

@@ -7,11 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from redis import Redis
-from sqlalchemy import event
 from sqlalchemy.engine import Connection
 
-from stonks.db import db
 from stonks.sync.allowance import SPACING, take
+from tests.listening import listen
 from tests.sync.conftest import Desk
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -81,4 +80,4 @@ def waits_for_the_database(desk: Desk, write: int, seconds: float) -> None:
             begun += 1
             desk.clock.advance(seconds=seconds)
 
-    event.listen(db.engine, "begin", begin)
+    listen("begin", begin)

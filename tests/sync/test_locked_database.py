@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 import pytest
-from sqlalchemy import event
 
 from stonks import tasks
 from stonks.config import Settings
@@ -21,6 +20,7 @@ from stonks.practice.answers import Answer
 from stonks.practice.server import PracticeBroker
 from stonks.services import services
 from stonks.sync import allowance, runner, schedule
+from tests.listening import listen
 from tests.sync.conftest import Desk
 from tests.sync.engine import BODY, a_scheduler, a_worker, ended, entries, fresh_run, requests_of, save, wait_until
 
@@ -75,4 +75,4 @@ def impatient() -> None:
     """From here on a write waits for nobody."""
     db.session.remove()
     db.engine.dispose()
-    event.listen(db.engine, "connect", lambda connection, _: connection.execute("PRAGMA busy_timeout = 50"))
+    listen("connect", lambda connection, _: connection.execute("PRAGMA busy_timeout = 50"))

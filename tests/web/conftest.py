@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -26,6 +27,12 @@ def paper(monkeypatch: pytest.MonkeyPatch) -> PaperBroker:
     broker = PaperBroker()
     monkeypatch.setattr("stonks.factory.brokers", lambda _settings: {broker.code: broker})
     return broker
+
+
+@pytest.fixture(autouse=True)
+def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A password's real hash takes as long as a page; tests/accounts says what it is."""
+    monkeypatch.setattr(users, "hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
 @pytest.fixture

@@ -1,9 +1,12 @@
 import re
 
+import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
 from stonks.accounts import users
+from stonks.config import Settings
+from stonks.factory import create_app
 
 PASSWORD = "correct horse battery"
 
@@ -75,7 +78,10 @@ def test_an_unknown_address_says_so_in_plain_words_and_as_a_fragment_to_htmx(
     assert "HX-Request" in fragment.headers["Vary"]
 
 
-def test_a_mistake_of_ours_shows_no_traceback(app: Flask) -> None:
+@pytest.mark.usefixtures("app")  # for its tables
+def test_a_mistake_of_ours_shows_no_traceback(settings: Settings) -> None:
+    app = create_app(settings)
+
     @app.get("/broken")
     def broken() -> str:
         raise RuntimeError("token 111122223333444455556666")
