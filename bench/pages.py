@@ -109,9 +109,10 @@ def _filled(settings: Settings, count: int) -> dict[str, str]:
 
 def _fill(portfolio_id: int, count: int, now: datetime) -> None:
     inserting = BulkInsert(Entry, COLUMNS, ("portfolio_id", "origin", "created_at"))
-    source = (inserting.ready(tuple(row[name] for name in COLUMNS)) for row in _rows(count, now.date()))
+    source = ([row[name] for name in COLUMNS] for row in _rows(count, now.date()))
+    parts = iter(lambda: list(islice(source, BATCH_ROWS)), [])
     with transaction():
-        inserting.write(iter(lambda: list(islice(source, BATCH_ROWS)), []), count, (portfolio_id, "sync", now))
+        inserting.write(map(inserting.ready, parts), count, (portfolio_id, "sync", now))
         yesterday = now.date() - timedelta(days=1)
         reported.ChangedFacts({(yesterday, None): list(_positions(count, yesterday))}, [], {}).write(portfolio_id)
         for back in range(YEARS * 365):

@@ -1,12 +1,12 @@
-"""Many rows into one table, quickly and in little memory: made ready for the driver while they are read, spooled to
-disk beyond a few thousand, inserted in batches (on PostgreSQL, many of them by COPY). What is there already is left out
-by the database itself."""
+"""Many rows into one table, quickly and in little memory: made ready for the driver while they are read, column by
+column, spooled to disk beyond a few thousand, inserted part by part (on PostgreSQL, many of them by COPY). What is there
+already is left out by the database itself."""
 
 from __future__ import annotations
 
 import marshal
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
@@ -23,8 +23,10 @@ _IN_MEMORY = 4_000
 # A larger cache is somewhat faster, but would be most of the memory that a first import takes.
 _SQLITE_CACHE_KIB = 16_384
 
-Ready = tuple[Any, ...]  # of what marshal takes: text, bytes, whole numbers, booleans, None
-Write = Callable[[list[Ready]], None]
+# The columns of some rows, as the driver takes them and marshal too: of text, bytes, whole numbers, booleans and None.
+# A column in which nothing is told is None.
+Part = list[list[Any] | None]
+Write = Callable[[Part], None]
 
 
 def kind_of(column: Column[Any]) -> type:
@@ -32,20 +34,8 @@ def kind_of(column: Column[Any]) -> type:
     return Decimal if isinstance(column.type, ExactDecimal) else column.type.python_type
 
 
-def saying(columns: list[Column[Any]]) -> Callable[[tuple[Any, ...]], Ready]:
-    """What turns values of these columns into the words in which the database keeps them."""
-    words: dict[type, Callable[[Any], str]] = {Decimal: _number, date: date.isoformat, datetime: _moment()}
-    said = [(place, words[kind]) for place, column in enumerate(columns) if (kind := kind_of(column)) in words]
-
-    def say(row: tuple[Any, ...]) -> Ready:
-        values = list(row)
-        for place, word in said:
-            value = values[place]
-            if value is not None:
-                values[place] = word(value)
-        return tuple(values)
-
-    return say
+def rows_in(part: Part) -> int:
+    return len(next(column for column in part if column is not None))
 
 
 def _number(value: Decimal) -> str:
@@ -60,8 +50,7 @@ def _moment() -> Callable[[datetime], str]:
 
 
 class BulkInsert:
-    """INSERT … ON CONFLICT DO NOTHING. `columns` come row by row, made `ready`; `stamps` are the same for all
-    rows of one insert."""
+    """INSERT … ON CONFLICT DO NOTHING of `columns`; `stamps` are the same for all rows of one insert."""
 
     def __init__(self, model: type[Base], columns: tuple[str, ...], stamps: tuple[str, ...]) -> None:
         table: Table = model.__table__  # type: ignore[assignment]
@@ -71,37 +60,39 @@ class BulkInsert:
         self._table, self._incoming = quote(table.name), f"incoming_{table.name}"
         self._columns, self._stamps = [quote(name) for name in columns], [quote(name) for name in stamps]
         self._mark = "%s" if self._postgresql else "?"
-        self.ready = saying([table.c[name] for name in columns])
+        words: dict[type, Callable[[Any], str]] = {Decimal: _number, date: date.isoformat, datetime: _moment()}
+        self._words = [words.get(kind_of(table.c[name])) for name in columns]
         self._stamp_processors = [table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in stamps]
 
-    def write(self, rows: Iterable[list[Ready]], count: int, stamps: tuple[Any, ...]) -> None:
-        """Inserts `count` rows, given in parts, within the running transaction."""
+    def ready(self, rows: Iterable[Sequence[Any]]) -> Part:
+        """Rows of values of the columns, at least one."""
+        return [_ready(column, word) for column, word in zip(zip(*rows, strict=True), self._words, strict=True)]
+
+    def write(self, parts: Iterable[Part], count: int, stamps: tuple[Any, ...]) -> None:
+        """Inserts `count` rows within the running transaction."""
         tail = tuple(
             process(value) if process else value for process, value in zip(self._stamp_processors, stamps, strict=True)
         )
         if self._postgresql and count > BATCH_ROWS:
-            self._copy(rows, tail)
+            self._copy(parts, tail)
             return
         connection = db.session.connection()
 
-        def insert(part: list[Ready]) -> None:
+        def insert(part: Part) -> None:
             # Half of the columns are empty in all rows of most parts; leaving them out makes it a third faster.
-            columns = list(zip(*part, strict=True))
-            told = [place for place, column in enumerate(columns) if column.count(None) < len(part)]
+            told = [(name, column) for name, column in zip(self._columns, part, strict=True) if column is not None]
             marks = ", ".join([self._mark] * (len(told) + len(tail)))
-            sql = self._into([self._columns[place] for place in told], f"VALUES ({marks})")
-            values = zip(
-                *(columns[place] for place in told), *(repeat(stamp, len(part)) for stamp in tail), strict=True
-            )
-            connection.exec_driver_sql(sql, list(values))
+            sql = self._into([name for name, _ in told], f"VALUES ({marks})")
+            stamped = (repeat(stamp, rows_in(part)) for stamp in tail)
+            connection.exec_driver_sql(sql, list(zip(*(column for _, column in told), *stamped, strict=True)))
 
-        for part in rows:
+        for part in parts:
             self.write_part(insert, part)
 
-    def write_part(self, write: Write, rows: list[Ready]) -> None:
-        write(rows)
+    def write_part(self, write: Write, part: Part) -> None:
+        write(part)
 
-    def _copy(self, parts: Iterable[list[Ready]], tail: tuple[Any, ...]) -> None:
+    def _copy(self, parts: Iterable[Part], tail: tuple[Any, ...]) -> None:
         """COPY knows no ON CONFLICT: into a temporary table first, and on from there in the same order."""
         connection = db.session.connection()
         columns = ", ".join(self._columns)
@@ -113,8 +104,8 @@ class BulkInsert:
 
         with driver.cursor() as cursor, cursor.copy(f"COPY {self._incoming} FROM STDIN") as copy:
 
-            def write(rows: list[Ready]) -> None:
-                for row in rows:
+            def write(part: Part) -> None:
+                for row in zip(*(column or repeat(None, rows_in(part)) for column in part), strict=True):
                     copy.write_row(row)
 
             for part in parts:
@@ -128,38 +119,46 @@ class BulkInsert:
         return f"INSERT INTO {self._table} ({', '.join(columns + self._stamps)}) {what} ON CONFLICT DO NOTHING"
 
 
+def _ready(column: tuple[Any, ...], word: Callable[[Any], str] | None) -> list[Any] | None:
+    if not any(column) and column.count(None) == len(column):
+        return None
+    if word is None:
+        return list(column)
+    return [None if value is None else word(value) for value in column]
+
+
 class Spool:
-    """Rows in the order they came; the first ones in memory, more of them in an unnamed temporary file."""
+    """Parts in the order they came; the first ones in memory, more of them in an unnamed temporary file."""
 
     def __init__(self) -> None:
-        self._rows: list[Ready] = []
+        self._parts: list[Part] = []
         self._file: IO[bytes] | None = None
         self._spilled: list[int] = []  # bytes of each part in the file
+        self._in_memory = self._in_file = 0  # rows
 
     def __len__(self) -> int:
-        return len(self._spilled) * BATCH_ROWS + len(self._rows)
+        return self._in_file + self._in_memory
 
-    def append(self, row: Ready) -> None:
-        self._rows.append(row)
-        if len(self._rows) >= _IN_MEMORY:
+    def append(self, part: Part) -> None:
+        self._parts.append(part)
+        self._in_memory += rows_in(part)
+        if self._in_memory >= _IN_MEMORY:
             self._spill()
 
-    def parts(self) -> Iterator[list[Ready]]:
-        """Lists of at most BATCH_ROWS."""
+    def parts(self) -> Iterator[Part]:
         if self._file is not None:
             self._file.seek(0)
             for size in self._spilled:
                 yield marshal.loads(self._file.read(size))  # noqa: S302  (our own file, without a name)
-        for start in range(0, len(self._rows), BATCH_ROWS):
-            yield self._rows[start : start + BATCH_ROWS]
+        yield from self._parts
 
     def _spill(self) -> None:
         if self._file is None:
             self._file = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the spool)
-        for start in range(0, len(self._rows), BATCH_ROWS):
-            part = marshal.dumps(self._rows[start : start + BATCH_ROWS])
-            self._spilled.append(self._file.write(part))
-        self._rows.clear()
+        for part in self._parts:
+            self._spilled.append(self._file.write(marshal.dumps(part)))
+        self._in_file, self._in_memory = len(self), 0
+        self._parts.clear()
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from stonks.db import db, transaction
 from stonks.ledger import amending, marks, parking, reported, snapshot
 from stonks.ledger.amending import Change
 from stonks.ledger.bulk import BATCH_ROWS, BulkInsert, Spool, wide_cache
-from stonks.ledger.known import KnownRows
+from stonks.ledger.known import KnownRows, Told
 from stonks.ledger.namesakes import Namesakes
 from stonks.ledger.rebooked import Rebooked
 from stonks.ledger.recording import COLUMNS, StoredRow, imprints_of, values_of
@@ -108,7 +108,8 @@ class Prepared:
 def prepare(portfolio_id: int, reading: Reading) -> Prepared:
     """Reads a statement to its end and finds what of it is new. Writes nothing. Raises StatementUnreadable."""
     inserting, known_rows = BulkInsert(Entry, (*COLUMNS, "imprint"), _STAMPS), KnownRows(portfolio_id)
-    fresh, changes, rows = Spool(), [], 0
+    fresh, rows = Spool(), 0
+    changes: list[Change] = []
     positions: list[Position] = []
     problems: list[RowProblem] = []
     parked = parking.digests(portfolio_id)
@@ -123,24 +124,14 @@ def prepare(portfolio_id: int, reading: Reading) -> Prepared:
         rows += len(part)
         rebooked.begin(part)
         told = list(zip(part, imprints_of(part), strict=True))
-        unlike = known_rows.unlike(told) if has_entries else told
-        known = known_rows.of([record.fingerprint for record, _ in unlike]) if has_entries else {}
-        unknown = [record for record, _ in unlike if record.fingerprint not in known]
-        renamed = namesakes.find(unknown, part) if has_entries and unknown else {}
-        for record, imprint in unlike:
-            old = known.get(record.fingerprint)
-            if old is None and record.fingerprint in renamed:
-                if renaming := renamed[record.fingerprint]:
-                    changes.append(renaming)
-            elif old is None:
-                fresh.append(inserting.ready((*values_of(record), imprint)))
-            else:
-                opened = known_rows.opened(old)
-                if not rebooked.keeps(record, opened) and (change := amending.change_of(record, opened)):
-                    changes.append(change)
+        if has_entries:
+            told, changed = _new_and_changed(told, part, known_rows, namesakes, rebooked)
+            changes += changed
+        if told:
+            fresh.append(inserting.ready([(*values_of(record), imprint) for record, imprint in told]))
     for record, before in rebooked.decided():
         if before is None and not known_rows.of([record.fingerprint]):
-            fresh.append(inserting.ready((*values_of(record), *imprints_of([record]))))
+            fresh.append(inserting.ready([(*values_of(record), *imprints_of([record]))]))
         elif before is not None and (change := amending.change_of(record, before)):
             changes.append(change)
     summary = reading.summary
@@ -149,6 +140,33 @@ def prepare(portfolio_id: int, reading: Reading) -> Prepared:
     read_now = [row for row in reading.read_now if row not in unread] if isinstance(reading, KnowsParked) else []
     unseen = _unseen(parked, problems)
     return Prepared(portfolio_id, summary, rows, fresh, changes, unseen, facts, read_now, inserting)
+
+
+def _new_and_changed(
+    told: list[Told],
+    part: list[LedgerRecord | StoredRow],
+    known_rows: KnownRows,
+    namesakes: Namesakes,
+    rebooked: Rebooked,
+) -> tuple[list[Told], list[Change]]:
+    """What the ledger does not hold, and what it holds otherwise; `rebooked` keeps what only the whole file tells."""
+    unlike = known_rows.unlike(told)
+    known = known_rows.of([record.fingerprint for record, _ in unlike])
+    unknown = [record for record, _ in unlike if record.fingerprint not in known]
+    renamed = namesakes.find(unknown, part) if unknown else {}
+    new: list[Told] = []
+    changes: list[Change] = []
+    for record, imprint in unlike:
+        old = known.get(record.fingerprint)
+        if old is not None:
+            opened = known_rows.opened(old)
+            if not rebooked.keeps(record, opened) and (change := amending.change_of(record, opened)):
+                changes.append(change)
+        elif record.fingerprint not in renamed:
+            new.append((record, imprint))
+        elif renaming := renamed[record.fingerprint]:
+            changes.append(renaming)
+    return new, changes
 
 
 def import_reading(
@@ -196,8 +214,7 @@ def _park(problems: list[RowProblem], portfolio_id: int, batch_id: int) -> None:
     if not problems:
         return
     parking = BulkInsert(ParkedRow, RowProblem._fields, ("portfolio_id", "batch_id"))
-    ready = (parking.ready(problem) for problem in problems)
-    parking.write(_parts(ready, BATCH_ROWS), len(problems), (portfolio_id, batch_id))
+    parking.write(map(parking.ready, _parts(problems, BATCH_ROWS)), len(problems), (portfolio_id, batch_id))
 
 
 def _count(table: type[Entry] | type[ParkedRow], batch_id: int) -> int:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from decimal import Decimal
 from hashlib import sha1
+from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 from stonks.core.amounts import gross_amount
-from stonks.core.records import CashTransaction, CorporateAction, FxConversion, LedgerRecord, Trade, Transfer
+from stonks.core.records import (
+    CashKind,
+    CashTransaction,
+    CorporateAction,
+    FxConversion,
+    LedgerRecord,
+    Side,
+    Trade,
+    Transfer,
+)
 
 
 class StoredRow(NamedTuple):
@@ -39,6 +49,10 @@ IMPRINTED = (*Trade._fields[_IN_TRADE], "report_date")
 IMPRINT_BYTES = 16
 _UNDATED = (None,)  # a trade tells no report date
 
+# Asking an enumeration for its value takes as long as three columns.
+_SIDES = {side: side.value for side in Side}
+_KINDS = {kind: kind.value for kind in CashKind}
+
 _MINUS = Decimal(-1)
 _PLUS = Decimal(1)
 
@@ -46,23 +60,39 @@ _PLUS = Decimal(1)
 def imprint(fingerprint: bytes, facts: Sequence[Any]) -> bytes:
     """A digest of a row and its `facts`, in the order of IMPRINTED: of two rows with the same, a statement that told one
     has nothing to say about the other. 1.0 and 1.00 have different ones; an empty text is like one that is not told."""
-    text = "\x1f".join([str(fact) if fact else "" if fact is None or fact == "" else "0" for fact in facts])
-    if "E+" in text and any(isinstance(fact, Decimal) and "E+" in str(fact) for fact in facts):
+    text = "\x1f".join(_texts(facts))
+    if "E+" in text:
         # The database keeps 1E+2 as 100.
-        return imprint(
-            fingerprint, [format(fact, "f") if fact and isinstance(fact, Decimal) else fact for fact in facts]
-        )
-    return sha1(fingerprint + text.encode()).digest()[:IMPRINT_BYTES]  # noqa: S324
+        plain = [format(fact, "f") if fact and isinstance(fact, Decimal) else fact for fact in facts]
+        text = "\x1f".join(_texts(plain))
+    return _digest(fingerprint, text)
 
 
-def imprints_of(records: Iterable[LedgerRecord | StoredRow]) -> list[bytes]:
+def imprints_of(records: Sequence[LedgerRecord | StoredRow]) -> list[bytes]:
     """Those of the entries which the records would become."""
-    return [
-        imprint(
-            record.fingerprint, _told_of_trade(record) + _UNDATED if isinstance(record, Trade) else _imprinted(record)
-        )
-        for record in records
-    ]
+    found: list[bytes] = []
+    for _, run in groupby(records, type):
+        alike = list(run)
+        told = [
+            _told_of_trade(each) + _UNDATED if isinstance(each, Trade) else tuple(_imprinted(each)) for each in alike
+        ]
+        # Their texts are put together by columns: in a statement's block all rows tell a fact or none does.
+        texts = map("\x1f".join, zip(*map(_texts, zip(*told, strict=True)), strict=True))
+        found += [
+            imprint(record.fingerprint, facts) if "E+" in text else _digest(record.fingerprint, text)
+            for record, text, facts in zip(alike, texts, told, strict=True)
+        ]
+    return found
+
+
+def _texts(facts: Sequence[Any]) -> list[str]:
+    if not any(facts) and facts.count(None) == len(facts):
+        return [""] * len(facts)
+    return [str(fact) if fact else "" if fact is None or fact == "" else "0" for fact in facts]
+
+
+def _digest(fingerprint: bytes, text: str) -> bytes:
+    return sha1(fingerprint + text.encode()).digest()[:IMPRINT_BYTES]  # noqa: S324
 
 
 def _imprinted(record: LedgerRecord | StoredRow) -> Sequence[Any]:
@@ -106,7 +136,7 @@ def row_of(record: LedgerRecord | StoredRow) -> dict[str, Any]:
 def _trade(r: Trade) -> tuple[Any, ...]:
     amount = gross_amount(r.side, r.cancels, r.quantity, r.price, r.asset_class, r.multiplier)
     return (
-        r.fingerprint, "TRADE", r.side.value, r.trade_date, r.currency, r.external_id, r.cancels, r.quantity, r.price,
+        r.fingerprint, "TRADE", _SIDES[r.side], r.trade_date, r.currency, r.external_id, r.cancels, r.quantity, r.price,
         amount, None, None, None, None,
         r.commission, r.commission_currency, r.taxes, r.asset_class, r.multiplier, r.underlying, r.account,
         r.original_id, r.executed_at, None, r.description, r.notes, r.symbol, r.isin,
@@ -115,7 +145,7 @@ def _trade(r: Trade) -> tuple[Any, ...]:
 
 def _cash(r: CashTransaction) -> tuple[Any, ...]:
     return (
-        r.fingerprint, "CASH", r.kind.value, r.paid_on, r.currency, r.external_id, False, None, None,
+        r.fingerprint, "CASH", _KINDS[r.kind], r.paid_on, r.currency, r.external_id, False, None, None,
         r.amount, None, None, r.type_text[:40], None,
         None, None, None, None, None, None, r.account,
         None, None, r.report_date, r.description, None, r.symbol, r.isin,

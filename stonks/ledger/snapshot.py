@@ -353,7 +353,7 @@ def _insert(model: Any, rows: list[dict[str, Any]]) -> None:
     if rows:
         inserting = BulkInsert(model, columns, ("portfolio_id",))
         ready = (
-            [inserting.ready(tuple(row[name] for name in columns)) for row in rows[start : start + BATCH_ROWS]]
+            inserting.ready([[row[name] for name in columns] for row in rows[start : start + BATCH_ROWS]])
             for start in range(0, len(rows), BATCH_ROWS)
         )
         inserting.write(ready, len(rows), (rows[0]["portfolio_id"],))
