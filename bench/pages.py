@@ -46,6 +46,8 @@ PROCESSES = 2
 CURRENCIES = ("USD", "USD", "EUR", "GBP")
 WARM_UP = 20
 
+_SOME_DAY = "SOME-DAY"  # in an address: another one each time, so that nothing remembered serves
+
 
 def main() -> None:
     options = argparse.ArgumentParser()
@@ -95,6 +97,7 @@ def _filled(settings: Settings, count: int) -> dict[str, str]:
             "one instrument": f"{here}/instruments/US0000000040/USD",
             "transactions": f"{here}/transactions",
             "transactions, half way down": f"{here}/transactions?after={deep}.1",
+            "transactions, elsewhere each time": f"{here}/transactions?after={_SOME_DAY}.1",
             "transactions of one symbol": f"{here}/transactions?symbol=S004",
             "dividends of one year": f"{here}/transactions?type=DIVIDEND&first={now.year - 3}-01-01&last={now.year - 3}-12-31",
             "what was added by hand (nothing)": f"{here}/transactions?origin=manual",
@@ -223,7 +226,7 @@ def _report(pages: dict[str, str], webs: list[tuple[int, int]], asked: int) -> N
     for name, address in pages.items():
         times: list[float] = []
         threads = [threading.Thread(target=_ask, args=(client, address, asked, times)) for client in clients]
-        size = len(clients[0].ask(address)[1])
+        size = len(clients[0].ask(address.replace(_SOME_DAY, date.today().isoformat()))[1])
         used = _cpu_seconds(webs)
         for thread in threads:
             thread.start()
@@ -239,7 +242,8 @@ def _report(pages: dict[str, str], webs: list[tuple[int, int]], asked: int) -> N
 def _ask(client: _Client, address: str, asked: int, times: list[float]) -> None:
     for number in range(asked + WARM_UP):
         began = time.perf_counter()
-        status, text = client.ask(address)
+        some_day = date.today() - timedelta(days=1 + number * 17 % (YEARS * 365))
+        status, text = client.ask(address.replace(_SOME_DAY, some_day.isoformat()))
         if number >= WARM_UP:
             times.append(time.perf_counter() - began)
         assert status == 200, text[:500]

@@ -50,7 +50,13 @@ def of_entries(portfolio_id: int, shown: Sequence[Line]) -> dict[int, Correction
     days = {entry.entry_date for entry in shown if entry.kind in ("TRADE", "FX")}
     if not days:
         return {}
-    cancels = list(read(_CANCELS, portfolio_id=portfolio_id, days=sorted(days)))
+    names = {(entry.symbol, entry.isin) for entry in shown}
+    symbols, isins = {symbol for symbol, _ in names}, {isin for _, isin in names if isin}
+    cancels = [
+        cancel
+        for cancel in read(_CANCELS, portfolio_id=portfolio_id, days=sorted(days))
+        if cancel.symbol in symbols or cancel.isin in isins
+    ]
     if not cancels:
         return {}
     trades = {
@@ -66,8 +72,8 @@ def of_entries(portfolio_id: int, shown: Sequence[Line]) -> dict[int, Correction
         if cancel.original_id:
             ids_by_symbol[cancel.symbol].add(cancel.original_id)
     # A correction may have moved the trade to another day.
-    names = {name for found in ids_by_symbol.values() for name in found}
-    moved = read(_MOVED, portfolio_id=portfolio_id, symbols=list(ids_by_symbol), names=list(names))
+    ids = {name for found in ids_by_symbol.values() for name in found}
+    moved = read(_MOVED, portfolio_id=portfolio_id, symbols=list(ids_by_symbol), names=list(ids))
     trades.update((entry.id, entry) for entry in moved if not entry.cancels)
     linked = linked_corrections([*cancels, *trades.values()])
     return {entry.id: linked[entry.id] for entry in shown if entry.id in linked}

@@ -33,7 +33,7 @@ _T = TypeVar("_T")
 
 MOST_NAMED = 6  # instruments of which the overview says something
 MOST_LOTS = 50  # of each kind, on an instrument's page
-MOST_KEPT = 32  # a megabyte each at most, of a large portfolio
+MOST_KEPT = 64  # a megabyte each at most, of a large portfolio; most are a tenth of that
 PATIENCE_SECONDS = 8  # of a visitor, while the figures are brought up to date
 _TRIES = 20
 _COLUMNS = (
@@ -173,11 +173,17 @@ class _Kept:
 
 def symbols(portfolio_id: int) -> tuple[str, ...]:
     """What `entries.symbols` finds, looked for once between two changes of the ledger."""
+    return unchanged(portfolio_id, ("symbols",), lambda: tuple(entries.symbols(portfolio_id)))
+
+
+def unchanged(portfolio_id: int, asked: tuple[Any, ...], make: Callable[[], _T]) -> _T:
+    """What `make` makes of the ledger alone, given again while the ledger stays as it is; waits for no figures."""
+    # Looked at before: what is made of something newer is then never found again, and nothing older can be.
     state = snapshot.state(portfolio_id)
-    key = (portfolio_id, state and state.version, "symbols")
-    found: tuple[str, ...] | None = _kept().get(key)
+    key = (portfolio_id, state and state.version, "of the ledger", *asked)
+    found: _T | None = _kept().get(key)
     if found is None:
-        found = tuple(entries.symbols(portfolio_id))
+        found = make()
         if state is not None:
             _kept().put(key, found)
     return found

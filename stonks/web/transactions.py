@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 from flask_wtf import FlaskForm
+from markupsafe import Markup
 from wtforms import DateField, SelectField, StringField
 from wtforms.fields import SelectChoice
 from wtforms.validators import DataRequired, Length
@@ -67,27 +68,39 @@ class EntryForm(FlaskForm):
         )
 
 
+class _Shown(NamedTuple):
+    """A page of the table, as it stays while the ledger does."""
+
+    rows: Markup
+    next: str | None
+    previous: str | None
+
+
 @blueprint.get("")
 @login_required
 def index(portfolio_id: int) -> ResponseReturnValue:
     page = portfolio_page(portfolio_id)
     filters = entry_filter.asked(request.args)
-    wanted = filters.wanted
-    found = entries.page(portfolio_id, wanted, after=request.args.get("after"), before=request.args.get("before"))
     address = url_for("transactions.index", portfolio_id=portfolio_id)
+    asked = (filters.wanted, request.args.get("after"), request.args.get("before"), address)
     return htmx.render(
         "transactions/index.html",
         "transactions/_entries.html",
         422 if filters.errors else 200,
         page=page,
         filters=filters,
-        filtered=wanted != EntryFilter(),
-        found=found,
+        filtered=filters.wanted != EntryFilter(),
+        shown=figures.unchanged(portfolio_id, ("shown", *asked), lambda: _shown(portfolio_id, *asked)),
         address=address,
-        rows=entry_rows.rows(found.entries, corrections.of_entries(portfolio_id, found.entries), address),
         symbols=() if htmx.wants_fragment() else entry_filter.symbol_options(figures.symbols(portfolio_id)),
         address_with=lambda **cursor: _address_with(portfolio_id, **cursor),
     )
+
+
+def _shown(portfolio_id: int, wanted: EntryFilter, after: str | None, before: str | None, address: str) -> _Shown:
+    found = entries.page(portfolio_id, wanted, after=after, before=before)
+    rows = entry_rows.rows(found.entries, corrections.of_entries(portfolio_id, found.entries), address)
+    return _Shown(rows, found.next, found.previous)
 
 
 @blueprint.route("/new", methods=["GET", "POST"])
