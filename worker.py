@@ -45,6 +45,7 @@ def main(arguments: list[str]) -> None:
     logs.configure(settings.json_logs)
     process.follow_parent()
     app = create_app(settings, pages=False)
+    process.settle()
     if arguments == ["--schedule"]:
         keep_schedule(app)
     elif arguments[:1] == ["--import"]:

@@ -108,11 +108,13 @@ def read(statement: Path, _database: str) -> Callable[[], None]:
 
 
 def stonks(statement: Path, database: str) -> Callable[[], None]:
+    from stonks import process
     from stonks.brokers.ibkr.statement import read_statement
     from stonks.ledger import importing
 
     context = app_on(database).app_context()
     context.push()
+    process.settle()  # as a worker does
 
     def work() -> None:
         with statement.open("rb") as file:

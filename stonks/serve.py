@@ -22,8 +22,10 @@ def main(descriptor: int | None) -> None:
         process.follow_parent()
     signal.signal(signal.SIGTERM, _leave)
     address = f"[{settings.host}]" if ":" in settings.host else settings.host
+    app = create_app(settings)
+    process.settle()
     waitress.serve(
-        create_app(settings),
+        app,
         **({"listen": f"{address}:{settings.port}"} if descriptor is None else {"sockets": [_inherited(descriptor)]}),
         threads=8,
         ident=None,
