@@ -49,9 +49,11 @@ class Compared:
     """A statement that was read to its end and compared, ready to be let in."""
 
     prepared: Prepared
+    body: BinaryIO  # stays open until it is written
     read_as: ReadAs
     sha1: bytes
     ledger: str  # how it stood before
+    own: bool  # an export of ours, which is read each time
 
     @property
     def summary(self) -> StatementSummary:
@@ -63,16 +65,19 @@ class Compared:
         portfolio_id = self.prepared.portfolio_id
         with transaction():
             importing.lock(portfolio_id)
-            undisturbed = self.ledger == _state(portfolio_id)
-            outcome = self.prepared.write(
-                origin=self.read_as.origin, now=now, file_name=file_name, statement_sha1=self.sha1
-            )
-            stands = _state(portfolio_id) if undisturbed else _NO_STATE
+            prepared = self.prepared
+            if prepared.fresh and self.ledger != _state(portfolio_id):
+                # Another statement came first. By another query it may have brought the same rows under another name,
+                # which no index tells: they are compared again, while nobody else can write. That is rare.
+                prepared = importing.prepare(portfolio_id, self.read_as.read(self.body))
+            undisturbed = prepared is not self.prepared or self.ledger == _state(portfolio_id)
+            outcome = prepared.write(origin=self.read_as.origin, now=now, file_name=file_name, statement_sha1=self.sha1)
+            stands = _state(portfolio_id) if undisturbed and not self.own else _NO_STATE
             note = _noted(portfolio_id, self.sha1, self.read_as) or _new(portfolio_id, self.sha1, self.read_as)
             note.reader_version = self.read_as.broker.reader_version
             note.statement_id = statement_id
             note.read_at = now
-            note.rows = self.prepared.rows
+            note.rows = prepared.rows
             note.summary = _text(self.summary)
             note.ledger = stands
         return outcome
@@ -103,13 +108,13 @@ def compare(portfolio_id: int, body: BinaryIO, read_as: ReadAs) -> Compared | Re
     body.seek(0)
     # Our own export holds entries by hand too: those go and come without a trace in the ledger's state.
     own = read_as.origin == "upload" and exporting.is_own(body)
-    state = _NO_STATE if own else _state(portfolio_id)
+    state = _state(portfolio_id)
     note = None if own else _noted(portfolio_id, sha1, read_as)
     if note is not None and note.ledger == state and note.reader_version == read_as.broker.reader_version:
         summary = _summary(note.summary)
         if summary is not None:
             return Repeated(note.id, note.rows, note.read_at, summary)
-    return Compared(importing.prepare(portfolio_id, read_as.read(body)), read_as, sha1, state)
+    return Compared(importing.prepare(portfolio_id, read_as.read(body)), body, read_as, sha1, state, own)
 
 
 def _state(portfolio_id: int) -> str:

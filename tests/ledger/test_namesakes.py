@@ -10,9 +10,11 @@ from sqlalchemy import select
 
 from stonks.brokers.ibkr.statement import read_statement
 from stonks.db import db
-from stonks.ledger import importing, review
+from stonks.ledger import importing, repeats, review
 from stonks.ledger.importing import ImportOutcome, import_reading
+from stonks.ledger.repeats import ReadAs
 from stonks.ledger.tables import Entry
+from stonks.services import services
 from tests.conftest import Clock
 from tests.statements import CASH_COLUMNS, TRADE_COLUMNS, buy, dividend, statement, withheld
 
@@ -48,6 +50,17 @@ def test_whatever_the_query_gains_or_loses_each_row_is_there_once(
         assert (outcome.new, outcome.known, outcome.amended) == (0, 7, 0)
     names = db.session.scalars(select(Entry.external_id).where(Entry.kind != "CASH").order_by(Entry.external_id))
     assert list(names) == ["1", "2", "3", "77"]
+
+
+@pytest.mark.parametrize("bodies", list(permutations((WIDE, NARROW, NARROWEST), 2)))
+def test_two_queries_at_the_same_moment_bring_each_row_once(
+    portfolio_id: int, clock: Clock, bodies: tuple[bytes, ...]
+) -> None:
+    read_as = ReadAs(services().brokers["ibkr"])
+    both = [repeats.compare(portfolio_id, BytesIO(body), read_as) for body in bodies]
+    assert [compared.write(now=clock()).new for compared in both] == [7, 0]
+    for body in bodies:
+        assert repeats.compare(portfolio_id, BytesIO(body), read_as).write(now=clock()).batch_id is None
 
 
 def test_a_further_equal_row_is_new(portfolio_id: int, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
