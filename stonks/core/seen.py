@@ -30,9 +30,12 @@ class Seen:
         if self._table or len(few) > _FEW:
             self._make_room(len(keys))
             return _put(keys, self._table)
-        if few.isdisjoint(keys) and len(set(keys)) == len(keys):
+        if few.isdisjoint(keys):
+            before = len(few)
             few.update(keys)
-            return []
+            if len(few) - before == len(keys):
+                return []
+            few = set()  # one is repeated within these
         places = []
         for place, key in enumerate(keys):
             if key in few:
