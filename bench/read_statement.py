@@ -129,8 +129,10 @@ def work_of(reader: str, path: Path) -> Callable[[], None]:
                 deque(csv.reader(file), maxlen=0)
 
         return alone
+    from stonks import process
     from stonks.brokers.ibkr.statement import read_statement
 
+    process.settle()  # as a worker does
     deque(read_statement(io.BytesIO(b"Symbol,Quantity,Buy/Sell\n")), maxlen=0)
 
     def whole() -> None:
