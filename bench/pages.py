@@ -45,8 +45,7 @@ YEARS = 10
 PROCESSES = 2
 CURRENCIES = ("USD", "USD", "EUR", "GBP")
 WARM_UP = 20
-
-_SOME_DAY = "SOME-DAY"  # in an address: another one each time, so that nothing remembered serves
+ON_AND_ON = "and on, page after page"  # in a page's name: each request is for the one that its "Older" leads to
 
 
 def main() -> None:
@@ -97,7 +96,7 @@ def _filled(settings: Settings, count: int) -> dict[str, str]:
             "one instrument": f"{here}/instruments/US0000000040/USD",
             "transactions": f"{here}/transactions",
             "transactions, half way down": f"{here}/transactions?after={deep}.1",
-            "transactions, elsewhere each time": f"{here}/transactions?after={_SOME_DAY}.1",
+            f"transactions, half way down {ON_AND_ON}": f"{here}/transactions?after={deep}.1",
             "transactions of one symbol": f"{here}/transactions?symbol=S004",
             "dividends of one year": f"{here}/transactions?type=DIVIDEND&first={now.year - 3}-01-01&last={now.year - 3}-12-31",
             "what was added by hand (nothing)": f"{here}/transactions?origin=manual",
@@ -225,8 +224,9 @@ def _report(pages: dict[str, str], webs: list[tuple[int, int]], asked: int) -> N
     print("| Page | p50 ms | p99 ms | CPU ms | KB |\n|---|---:|---:|---:|---:|")
     for name, address in pages.items():
         times: list[float] = []
-        threads = [threading.Thread(target=_ask, args=(client, address, asked, times)) for client in clients]
-        size = len(clients[0].ask(address.replace(_SOME_DAY, date.today().isoformat()))[1])
+        given = (address, ON_AND_ON in name, asked, times)
+        threads = [threading.Thread(target=_ask, args=(client, *given)) for client in clients]
+        size = len(clients[0].ask(address)[1])
         used = _cpu_seconds(webs)
         for thread in threads:
             thread.start()
@@ -239,14 +239,17 @@ def _report(pages: dict[str, str], webs: list[tuple[int, int]], asked: int) -> N
     print(f"\nLoad of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores.")
 
 
-def _ask(client: _Client, address: str, asked: int, times: list[float]) -> None:
+def _ask(client: _Client, address: str, on: bool, asked: int, times: list[float]) -> None:
     for number in range(asked + WARM_UP):
         began = time.perf_counter()
-        some_day = date.today() - timedelta(days=1 + number * 17 % (YEARS * 365))
-        status, text = client.ask(address.replace(_SOME_DAY, some_day.isoformat()))
+        status, text = client.ask(address)
         if number >= WARM_UP:
             times.append(time.perf_counter() - began)
         assert status == 200, text[:500]
+        if on:
+            older = re.search(r'rel="next" href="([^"]+)"', text)
+            assert older is not None, address
+            address = older[1]
 
 
 def _say(line: str) -> None:

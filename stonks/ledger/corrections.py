@@ -26,7 +26,8 @@ _COUNTING = select(*Entry.__table__.c).where(
     Entry.portfolio_id == bindparam("portfolio_id"), Entry.kind.in_(("TRADE", "FX")), Entry.discarded_at.is_(None)
 )
 _OF_DAYS = _COUNTING.where(Entry.entry_date.in_(bindparam("days", expanding=True)))
-_CANCELS = _OF_DAYS.where(Entry.cancels)
+# A range and not the days one by one: with those, SQLite takes the index of all entries and reads every one of a day.
+_CANCELS = _COUNTING.where(Entry.entry_date.between(bindparam("first"), bindparam("last")), Entry.cancels)
 _MOVED = _COUNTING.where(
     Entry.symbol.in_(bindparam("symbols", expanding=True)), Entry.external_id.in_(bindparam("names", expanding=True))
 )
@@ -50,13 +51,8 @@ def of_entries(portfolio_id: int, shown: Sequence[Line]) -> dict[int, Correction
     days = {entry.entry_date for entry in shown if entry.kind in ("TRADE", "FX")}
     if not days:
         return {}
-    names = {(entry.symbol, entry.isin) for entry in shown}
-    symbols, isins = {symbol for symbol, _ in names}, {isin for _, isin in names if isin}
-    cancels = [
-        cancel
-        for cancel in read(_CANCELS, portfolio_id=portfolio_id, days=sorted(days))
-        if cancel.symbol in symbols or cancel.isin in isins
-    ]
+    found = read(_CANCELS, portfolio_id=portfolio_id, first=min(days), last=max(days))
+    cancels = [entry for entry in found if entry.entry_date in days]
     if not cancels:
         return {}
     trades = {
@@ -72,8 +68,8 @@ def of_entries(portfolio_id: int, shown: Sequence[Line]) -> dict[int, Correction
         if cancel.original_id:
             ids_by_symbol[cancel.symbol].add(cancel.original_id)
     # A correction may have moved the trade to another day.
-    ids = {name for found in ids_by_symbol.values() for name in found}
-    moved = read(_MOVED, portfolio_id=portfolio_id, symbols=list(ids_by_symbol), names=list(ids))
+    names = {name for found in ids_by_symbol.values() for name in found}
+    moved = read(_MOVED, portfolio_id=portfolio_id, symbols=list(ids_by_symbol), names=list(names))
     trades.update((entry.id, entry) for entry in moved if not entry.cancels)
     linked = linked_corrections([*cancels, *trades.values()])
     return {entry.id: linked[entry.id] for entry in shown if entry.id in linked}

@@ -26,6 +26,12 @@ MOST_SYMBOLS = 500  # to choose from; any other can be typed
 IDS_AT_ONCE = 500  # databases take a limited number of parameters
 
 
+_SHOWN: tuple[Any, ...] = (
+    Entry.id, Entry.kind, Entry.type, Entry.entry_date, Entry.executed_at, Entry.symbol, Entry.isin, Entry.currency,
+    Entry.quantity, Entry.price, Entry.amount, Entry.commission, Entry.commission_currency, Entry.taxes,
+    Entry.other_amount, Entry.other_currency, Entry.cancels, Entry.account, Entry.origin, Entry.description,
+    Entry.external_id,
+)  # fmt: skip
 _ANY = select(Entry.id).where(Entry.portfolio_id == bindparam("portfolio_id"), Entry.discarded_at.is_(None)).limit(1)
 
 
@@ -42,7 +48,8 @@ class EntryFilter:
 
 @dataclass(frozen=True, slots=True)
 class EntryPage:
-    """Newest first. `next` is the cursor of older entries, `previous` of newer ones; None where there are none."""
+    """Newest first, of each what the table shows. `next` is the cursor of older entries, `previous` of newer ones; None
+    where there are none."""
 
     entries: list[Row[Any]]
     next: str | None
@@ -202,7 +209,7 @@ def _page_query(told: frozenset[str], telling: str | None, *, newer: bool) -> Se
         place, there = tuple_(Entry.entry_date, Entry.id), tuple_(day, number)
         conditions.append(place > there if newer else place < there)
     order = (Entry.entry_date, Entry.id) if newer else (Entry.entry_date.desc(), Entry.id.desc())
-    return select(*Entry.__table__.c).where(*conditions).order_by(*order).limit(bindparam("size"))
+    return select(*_SHOWN).where(*conditions).order_by(*order).limit(bindparam("size"))
 
 
 def _name(entry: Line) -> str:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from threading import Lock
 from typing import Any, NamedTuple, TypeVar, cast
 
 from flask import current_app
@@ -17,8 +16,9 @@ from sqlalchemy import ColumnElement, CursorResult, and_, bindparam, case, func,
 from stonks.core.errors import NotFound, StonksError
 from stonks.core.records import FxRate
 from stonks.db import db, read
-from stonks.ledger import agreeing, entries, prices, refolding, snapshot
+from stonks.ledger import agreeing, prices, refolding, snapshot
 from stonks.ledger.entries import Called
+from stonks.ledger.kept import Kept
 from stonks.ledger.snapshot import State
 from stonks.ledger.snapshot_tables import Snapshot, SnapshotHolding, SnapshotLot, SnapshotMonth
 from stonks.ledger.tables import Portfolio, ReportedRate
@@ -33,7 +33,8 @@ _T = TypeVar("_T")
 
 MOST_NAMED = 6  # instruments of which the overview says something
 MOST_LOTS = 50  # of each kind, on an instrument's page
-MOST_KEPT = 64  # a megabyte each at most, of a large portfolio; most are a tenth of that
+MOST_KEPT = 32  # a megabyte each at most, of a large portfolio
+MOST_OF_ENTRIES = 64  # pages of fifty rows, 70 KB each
 PATIENCE_SECONDS = 8  # of a visitor, while the figures are brought up to date
 _TRIES = 20
 _COLUMNS = (
@@ -151,60 +152,42 @@ def remembered(portfolio: Portfolio, asked: tuple[Any, ...], make: Callable[[], 
     return _consistent(portfolio, lambda _state: make(), ("made", *asked))
 
 
-class _Kept:
-    """What was read, for as long as the figures are those it was read of: most visits come between two changes."""
-
-    def __init__(self) -> None:
-        self._found: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
-        self._lock = Lock()
-
-    def get(self, key: tuple[Any, ...]) -> Any:
-        with self._lock:
-            if key in self._found:
-                self._found.move_to_end(key)
-            return self._found.get(key)
-
-    def put(self, key: tuple[Any, ...], found: Any) -> None:
-        with self._lock:
-            self._found[key] = found
-            if len(self._found) > MOST_KEPT:
-                self._found.popitem(last=False)
-
-
-def symbols(portfolio_id: int) -> tuple[str, ...]:
-    """What `entries.symbols` finds, looked for once between two changes of the ledger."""
-    return unchanged(portfolio_id, ("symbols",), lambda: tuple(entries.symbols(portfolio_id)))
-
-
-def unchanged(portfolio_id: int, asked: tuple[Any, ...], make: Callable[[], _T]) -> _T:
-    """What `make` makes of the ledger alone, given again while the ledger stays as it is; waits for no figures."""
-    # Looked at before: what is made of something newer is then never found again, and nothing older can be.
-    state = snapshot.state(portfolio_id)
-    key = (portfolio_id, state and state.version, "of the ledger", *asked)
-    found: _T | None = _kept().get(key)
-    if found is None:
-        found = make()
-        if state is not None:
-            _kept().put(key, found)
+def of_entries(portfolio: Portfolio, asked: tuple[Any, ...], make: Callable[[], _T]) -> _T:
+    """What `make` makes of the entries alone, stale figures or not; given again until the ledger changes."""
+    before = snapshot.state(portfolio.id)
+    if before is None:
+        return make()
+    kept, key = _kept("entries", MOST_OF_ENTRIES), (*_whose(portfolio), before.version, *asked)
+    if (known := kept.get(key)) is not None:
+        return cast(_T, known)
+    found = make()
+    # PostgreSQL shows each query the newest there is.
+    if (after := snapshot.state(portfolio.id)) is not None and after.version == before.version:
+        kept.put(key, found)
     return found
 
 
-def _kept() -> _Kept:
-    kept: _Kept = current_app.extensions.setdefault("stonks_figures", _Kept())
+def _whose(portfolio: Portfolio) -> tuple[Any, ...]:
+    """SQLite gives the number of a deleted portfolio to the next one."""
+    return portfolio.id, portfolio.created_at
+
+
+def _kept(what: str, most: int) -> Kept:
+    kept: Kept = current_app.extensions.setdefault(f"stonks_kept_{what}", Kept(most))
     return kept
 
 
 def _consistent(portfolio: Portfolio, read: Callable[[State], _T], asked: tuple[Any, ...] = ()) -> _T:
     """What `read` finds, all of it of one moment, brought up to date before if need be. With `asked`, the words for
     what that is, it is kept and given again while nothing changes."""
-    kept = _kept()
+    kept = _kept("figures", MOST_KEPT)
     for _ in range(_TRIES):
         before = snapshot.state(portfolio.id)
         if before is None or not snapshot.is_fresh(portfolio, before):
             if not snapshot.refresh(portfolio.id, PATIENCE_SECONDS):
                 raise Stale("The figures of this portfolio are being reckoned anew.")
             continue
-        key = (portfolio.id, before, *asked)
+        key = (*_whose(portfolio), before, *asked)
         if asked and (known := kept.get(key)) is not None:
             return cast(_T, known)
         found = read(before)

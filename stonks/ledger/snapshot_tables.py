@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from secrets import randbelow
 
 from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -14,10 +13,6 @@ from stonks.db import Base, ExactDecimal
 
 _OWNER = "portfolios.id"
 
-# SQLite gives the number of a portfolio that was deleted to the next one. What a process remembers of the old one is
-# asked for by number and version, so that no two portfolios may count from the same beginning.
-_BEGINNINGS = 2**30
-
 
 class Snapshot(Base):
     """The sums over all instruments, and what the figures are of."""
@@ -25,8 +20,7 @@ class Snapshot(Base):
     __tablename__ = "snapshots"
 
     portfolio_id: Mapped[int] = mapped_column(ForeignKey(_OWNER, ondelete="CASCADE"), primary_key=True)
-    # One more with each change of the ledger.
-    version: Mapped[int] = mapped_column(default=lambda: randbelow(_BEGINNINGS))
+    version: Mapped[int] = mapped_column(default=0)  # of the ledger: one more with each change of it
     foldings: Mapped[int] = mapped_column(default=0)  # one more with each change of the stored figures
     basis: Mapped[str | None] = mapped_column(String(120))  # how they were reckoned; None or another: all are stale
     as_of: Mapped[date | None]  # the day of the broker's last word on positions

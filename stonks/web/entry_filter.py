@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -53,8 +53,7 @@ def asked(arguments: Mapping[str, str]) -> Asked:
     return Asked(typed, errors, wanted)
 
 
-@lru_cache(maxsize=64)
-def symbol_options(symbols: tuple[str, ...]) -> Markup:
+def symbol_options(symbols: Iterable[str]) -> Markup:
     """For a field's list of what may be typed."""
     return Markup("").join(Markup('<option value="{}"></option>').format(symbol) for symbol in symbols)
 

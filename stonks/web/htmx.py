@@ -14,7 +14,12 @@ def wants_fragment() -> bool:
 
 def render(page: str, fragment: str, /, code: int = 200, **values: Any) -> Response:
     """`fragment` for htmx, else `page`, which includes the same file. Use code 422 for a form with errors."""
-    response = make_response(render_template(fragment if wants_fragment() else page, **values), code)
+    return answer(render_template(fragment if wants_fragment() else page, **values), code)
+
+
+def answer(content: str, code: int = 200) -> Response:
+    """What was rendered elsewhere for the face that was asked for."""
+    response = make_response(content, code)
     response.vary.add("HX-Request")
     return response
 

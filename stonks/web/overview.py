@@ -16,7 +16,7 @@ from stonks.portfolio.overview import Overview, Slice
 from stonks.services import services
 from stonks.sync import connecting
 from stonks.sync.states import ConnectionState
-from stonks.web import charts, filters
+from stonks.web import charts, filters, frame
 from stonks.web.pages import PortfolioPage, portfolio_page
 from stonks.web.reconciling import opening_of
 
@@ -41,7 +41,7 @@ def show(portfolio_id: int) -> ResponseReturnValue:
         connected = connection is not None and connection.state != ConnectionState.DISCONNECTED
         return render_template("overview/empty.html", page=page, connected=connected)
     content = figures.remembered(page.portfolio, ("overview", _today()), lambda: _standing(page))
-    return render_template("overview/page.html", page=page, content=content)
+    return frame.around("overview/page.html", page, content)
 
 
 def _standing(page: PortfolioPage) -> Markup:
@@ -72,7 +72,7 @@ def instrument(portfolio_id: int, key: str) -> ResponseReturnValue:
     heading, content = figures.remembered(
         page.portfolio, ("instrument", key, _today()), lambda: _instrument(page, portfolio_id, key)
     )
-    return render_template("overview/instrument.html", page=page, heading=heading, content=content)
+    return frame.around("overview/instrument.html", page, content, heading)
 
 
 def _instrument(page: PortfolioPage, portfolio_id: int, key: str) -> tuple[str, Markup]:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from datetime import timedelta
-from functools import cache
+from functools import cache, lru_cache
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, current_app, request
+from flask import Flask, Response, current_app, request, session
 from flask.sessions import SecureCookieSessionInterface
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_login import current_user
 from flask_wtf import CSRFProtect
+from flask_wtf.csrf import generate_csrf
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from stonks.config import Settings
@@ -102,6 +103,20 @@ def init_app(app: Flask, settings: Settings) -> None:
     limiter.init_app(app)
     app.after_request(_add_headers)
     app.jinja_env.globals["asset"] = asset
+    app.jinja_env.globals["csrf_token"] = csrf_token
+    app.context_processor(lambda: {"csrf_token": csrf_token})
+
+
+def csrf_token() -> str:
+    """The session's, signed once: it holds as long as the session, so that pages may be remembered with it."""
+    raw = session.get("csrf_token")
+    return _signed(current_app.secret_key, raw) if raw else generate_csrf()
+
+
+@lru_cache(maxsize=1024)
+def _signed(secret_key: str | bytes, raw: str) -> str:
+    """`raw` is that of the request's session, which is where it is taken from."""
+    return generate_csrf(secret_key)
 
 
 def asset(name: str) -> str:

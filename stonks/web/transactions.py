@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -21,7 +21,8 @@ from stonks.ledger.entries import EntryFilter
 from stonks.ledger.manual import ManualEntry
 from stonks.ledger.tables import Entry
 from stonks.services import services
-from stonks.web import entry_filter, entry_rows, htmx
+from stonks.web import entry_filter, entry_rows, frame, htmx
+from stonks.web.entry_filter import Asked
 from stonks.web.errors import beside
 from stonks.web.filters import TYPE_WORDS
 from stonks.web.number_field import NumberField
@@ -68,39 +69,42 @@ class EntryForm(FlaskForm):
         )
 
 
-class _Shown(NamedTuple):
-    """A page of the table, as it stays while the ledger does."""
-
-    rows: Markup
-    next: str | None
-    previous: str | None
-
-
 @blueprint.get("")
 @login_required
 def index(portfolio_id: int) -> ResponseReturnValue:
     page = portfolio_page(portfolio_id)
     filters = entry_filter.asked(request.args)
+    template = "transactions/_entries.html" if htmx.wants_fragment() else "transactions/_content.html"
+    cursors = request.args.get("after"), request.args.get("before")
+    content = figures.of_entries(
+        page.portfolio,
+        (template, *filters.typed.values(), *cursors),
+        lambda: _content(template, page, filters, *cursors),
+    )
+    whole = content if htmx.wants_fragment() else frame.around("transactions/index.html", page, content)
+    return htmx.answer(whole, 422 if filters.errors else 200)
+
+
+def _content(template: str, page: PortfolioPage, filters: Asked, after: str | None, before: str | None) -> Markup:
+    portfolio_id, wanted = page.portfolio.id, filters.wanted
+    found = entries.page(portfolio_id, wanted, after=after, before=before)
     address = url_for("transactions.index", portfolio_id=portfolio_id)
-    asked = (filters.wanted, request.args.get("after"), request.args.get("before"), address)
-    return htmx.render(
-        "transactions/index.html",
-        "transactions/_entries.html",
-        422 if filters.errors else 200,
+    made = render_template(
+        template,
         page=page,
         filters=filters,
-        filtered=filters.wanted != EntryFilter(),
-        shown=figures.unchanged(portfolio_id, ("shown", *asked), lambda: _shown(portfolio_id, *asked)),
+        filtered=wanted != EntryFilter(),
+        found=found,
         address=address,
-        symbols=() if htmx.wants_fragment() else entry_filter.symbol_options(figures.symbols(portfolio_id)),
+        rows=entry_rows.rows(found.entries, corrections.of_entries(portfolio_id, found.entries), address),
+        symbols=lambda: figures.of_entries(page.portfolio, ("symbols",), lambda: _symbols(portfolio_id)),
         address_with=lambda **cursor: _address_with(portfolio_id, **cursor),
     )
+    return Markup(made)  # noqa: S704  (what a template made)
 
 
-def _shown(portfolio_id: int, wanted: EntryFilter, after: str | None, before: str | None, address: str) -> _Shown:
-    found = entries.page(portfolio_id, wanted, after=after, before=before)
-    rows = entry_rows.rows(found.entries, corrections.of_entries(portfolio_id, found.entries), address)
-    return _Shown(rows, found.next, found.previous)
+def _symbols(portfolio_id: int) -> Markup:
+    return entry_filter.symbol_options(entries.symbols(portfolio_id))
 
 
 @blueprint.route("/new", methods=["GET", "POST"])

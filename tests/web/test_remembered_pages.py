@@ -1,105 +1,143 @@
-"""Pages that a process remembers are shown again only while they are true, and only to whom they belong."""
+"""What a web process remembers of a page is shown only while it is true, and only to whose it is."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
-from datetime import date
+import html
+import re
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
-from stonks.ledger import importing, manual, portfolios, review
-from stonks.ledger.entries import EntryFilter, page
+from stonks.accounts import users
+from stonks.ledger import entries, manual, portfolios, review
+from stonks.ledger.entries import EntryFilter
 from stonks.ledger.manual import ManualEntry
 from stonks.ledger.tables import Portfolio
 from tests.conftest import Clock
-from tests.readings import ReadingOf, trade
+from tests.web.conftest import PASSWORD
 
-PAGES = ("", "/holdings", "/transactions", "/gains", "/income")
-
-
-def of(symbol: str, price: str = "10") -> ManualEntry:
-    return ManualEntry("BUY", date(2026, 1, 5), "EUR", symbol, quantity=Decimal(1), price=Decimal(price))
+DAY = date(2026, 11, 18)
 
 
-def add(portfolio_id: int, clock: Clock) -> None:
-    manual.add(portfolio_id, of("ADDED"), clock.now)
+@pytest.fixture
+def address(mine: Portfolio) -> str:
+    return f"/portfolios/{mine.id}/transactions"
 
 
-def edit(portfolio_id: int, clock: Clock) -> None:
-    entry = page(portfolio_id, EntryFilter(origin="manual")).entries[0]
-    manual.edit(portfolio_id, entry.id, of("TYPED", "11.25"), clock.now)
+def paid(portfolio: Portfolio, symbol: str, clock: Clock, day: date = DAY) -> int:
+    manual.add(portfolio.id, ManualEntry("DIVIDEND", day, "EUR", symbol, amount=Decimal(5)), clock.now)
+    return max(entry.id for entry in entries.page(portfolio.id, EntryFilter()).entries)
 
 
-def remove(portfolio_id: int, clock: Clock) -> None:
-    manual.remove(portfolio_id, page(portfolio_id, EntryFilter(origin="manual")).entries[0].id, clock.now)
+def bought(portfolio: Portfolio, symbol: str, clock: Clock) -> None:
+    trade = ManualEntry("BUY", DAY, "USD", symbol, quantity=Decimal(1), price=Decimal(5))
+    manual.add(portfolio.id, trade, clock.now)
 
 
-def discard(portfolio_id: int, clock: Clock) -> None:
-    review.discard(portfolio_id, page(portfolio_id, EntryFilter(origin="sync")).entries[0].id, clock.now)
+def rows(page: str) -> list[str]:
+    return re.findall(r'<th scope="row" class="lead">([^<]*)</th>', page)
 
 
-def restore(portfolio_id: int, clock: Clock) -> None:
-    entry_id = page(portfolio_id, EntryFilter(origin="sync")).entries[0].id
-    review.discard(portfolio_id, entry_id, clock.now)
-    review.restore(portfolio_id, entry_id)
+def symbols_to_choose_from(page: str) -> list[str]:
+    return re.findall(r'<option value="([^"]*)"></option>', page)
 
 
-def bring_more(portfolio_id: int, clock: Clock) -> None:
-    importing.import_reading(portfolio_id, ReadingOf([trade("2", price="7")]), origin="sync", now=clock.now)
-
-
-def tell_otherwise(portfolio_id: int, clock: Clock) -> None:
-    importing.import_reading(portfolio_id, ReadingOf([trade("1", commission="-3.75")]), origin="sync", now=clock.now)
-
-
-@pytest.mark.parametrize(
-    ("change", "gone", "come"),
-    [
-        (add, "", "ADDED"),
-        (edit, "10.00", "11.25"),
-        (remove, "TYPED", ""),
-        (discard, "AAPL", ""),
-        (restore, "", "AAPL"),
-        (bring_more, "", "7.00"),
-        (tell_otherwise, "", "3.75"),
-    ],
-)
-def test_the_table_shows_what_has_changed_since_it_was_last_asked_for(
-    signed_in: FlaskClient,
-    mine: Portfolio,
-    clock: Clock,
-    change: Callable[[int, Clock], None],
-    gone: str,
-    come: str,
+def test_each_change_of_an_entry_shows_at_once(
+    signed_in: FlaskClient, mine: Portfolio, address: str, clock: Clock
 ) -> None:
-    importing.import_reading(mine.id, ReadingOf([trade("1")]), origin="sync", now=clock.now)
-    manual.add(mine.id, of("TYPED"), clock.now)
-    address = f"/portfolios/{mine.id}/transactions"
-    before = signed_in.get(address).text
-    assert gone in before
-    change(mine.id, clock)
-    after = rows(signed_in.get(address).text)
-    assert come in after
-    assert not gone or gone not in after
-    assert after == rows(signed_in.get(address).text)
+    first = paid(mine, "AAA", clock)
+    assert rows(signed_in.get(address).text) == ["AAA"]
+    second = paid(mine, "BBB", clock)
+    page = signed_in.get(address).text
+    assert (rows(page), symbols_to_choose_from(page)) == (["BBB", "AAA"], ["AAA", "BBB"])
+    manual.edit(mine.id, first, ManualEntry("DIVIDEND", DAY, "EUR", "CCC", amount=Decimal(5)), clock.now)
+    assert rows(signed_in.get(address).text) == ["BBB", "CCC"]
+    review.discard(mine.id, second, clock.now)
+    assert rows(signed_in.get(address).text) == ["CCC"]
+    review.restore(mine.id, second)
+    assert rows(signed_in.get(address).text) == ["BBB", "CCC"]
+    manual.remove(mine.id, second, clock.now)
+    assert rows(signed_in.get(address).text) == ["CCC"]
 
 
-def rows(text: str) -> str:
-    return text[text.index('<div id="entries"') :]
-
-
-def test_a_portfolio_with_the_number_of_a_deleted_one_shows_nothing_of_that(
-    signed_in: FlaskClient, mine: Portfolio, clock: Clock
+def test_each_filter_each_cursor_and_each_face_of_the_table_is_another_page(
+    signed_in: FlaskClient, mine: Portfolio, address: str, clock: Clock
 ) -> None:
-    manual.add(mine.id, of("HIDDEN"), clock.now)
-    owner, number = mine.user_id, mine.id
-    for address in PAGES:
-        signed_in.get(f"/portfolios/{number}{address}")
+    number = paid(mine, "AAA", clock)
+    paid(mine, "BBB", clock, DAY + timedelta(days=1))
+    for _ in range(2):  # made, then remembered
+        assert rows(signed_in.get(address).text) == ["BBB", "AAA"]
+        assert rows(signed_in.get(f"{address}?symbol=AAA").text) == ["AAA"]
+        assert rows(signed_in.get(f"{address}?type=AAA").text) == ["BBB", "AAA"]
+        assert rows(signed_in.get(f"{address}?first=2026-11-19").text) == ["BBB"]
+        assert rows(signed_in.get(f"{address}?last=2026-11-18").text) == ["AAA"]
+        assert rows(signed_in.get(f"{address}?origin=sync").text) == []
+        assert rows(signed_in.get(f"{address}?after=2026-11-19.{number + 1}").text) == ["AAA"]
+        assert rows(signed_in.get(f"{address}?before=2026-11-18.{number}").text) == ["BBB"]
+        part = signed_in.get(address, headers={"HX-Request": "true"}).text
+        assert rows(part) == ["BBB", "AAA"]
+        assert ("Add transaction" in part, "<html" in part) == (False, False)
+        assert "Add transaction" in signed_in.get(address).text
+        wrong = signed_in.get(f"{address}?first=soon")
+        assert (wrong.status_code, "Not a valid date value." in wrong.text) == (422, True)
+
+
+def test_a_new_portfolio_shows_nothing_of_a_deleted_one_whose_number_it_got(
+    signed_in: FlaskClient, owner: users.User, mine: Portfolio, address: str, clock: Clock
+) -> None:
+    number = mine.id
+    bought(mine, "OLD", clock)
+    assert rows(signed_in.get(address).text) == ["OLD"]
+    assert "OLD" in signed_in.get(f"/portfolios/{number}").text
     portfolios.delete(mine)
-    following = portfolios.create(owner, "Another", "USD", clock.now)
-    assert following.id == number, "SQLite gives the number again; if it does not, there is nothing to test"
-    manual.add(number, of("SHOWN"), clock.now)
-    for address in PAGES:
-        assert "HIDDEN" not in signed_in.get(f"/portfolios/{number}{address}").text
+    clock.advance(minutes=1)
+    again = portfolios.create(owner.id, "Long term", "USD", clock.now)
+    assert again.id == number, "the database gave it another number: this test shows nothing"
+    bought(again, "NEW", clock)
+    assert rows(signed_in.get(address).text) == ["NEW"]
+    assert "OLD" not in signed_in.get(f"/portfolios/{number}").text
+
+
+def test_what_stands_around_the_table_is_of_now(
+    signed_in: FlaskClient, owner: users.User, mine: Portfolio, address: str, clock: Clock
+) -> None:
+    paid(mine, "AAA", clock)
+    assert "<h1>Long term</h1>" in signed_in.get(address).text
+    portfolios.rename(mine, "Long term", "EUR")
+    assert "<h1>Long term</h1><span>base currency EUR</span>" in signed_in.get(address).text
+    portfolios.rename(mine, "Pension <!--content-->", "EUR")
+    page = signed_in.get(address).text
+    assert "<h1>Pension &lt;!--content--&gt;</h1><span>base currency EUR</span>" in page
+    assert rows(page) == ["AAA"]
+    portfolios.create(owner.id, "Another", "EUR", clock.now)
+    assert ">Another</a>" in signed_in.get(address).text
+    assert ">Import</a>" in page
+    assert '<a href="' + address + '" aria-current="page">' in page
+    assert (
+        f'<a href="{address.removesuffix("/transactions")}" aria-current="page">'
+        in signed_in.get(address.removesuffix("/transactions")).text
+    )
+
+
+def test_each_session_has_its_own_token_in_a_page_that_is_remembered(
+    app: Flask, signed_in: FlaskClient, mine: Portfolio, address: str, clock: Clock
+) -> None:
+    paid(mine, "AAA", clock)
+    app.config["WTF_CSRF_ENABLED"] = True
+    elsewhere = app.test_client()
+    form = elsewhere.get("/sign-in").text
+    elsewhere.post("/sign-in", data={"email": "owner@example.com", "password": PASSWORD, "csrf_token": token_of(form)})
+    here, there = signed_in.get(address).text, elsewhere.get(address).text
+    assert rows(here) == rows(there) == ["AAA"]
+    assert token_of(here) != token_of(there)
+    assert token_of(signed_in.get(address).text) == token_of(here)
+    assert elsewhere.post("/sign-out", data={"csrf_token": token_of(here)}).status_code == 400
+    assert elsewhere.post("/sign-out", data={"csrf_token": token_of(there)}).status_code == 303
+    assert signed_in.post("/sign-out", data={"csrf_token": token_of(here)}).status_code == 303
+
+
+def token_of(page: str) -> str:
+    found = re.search(r'name="csrf_token" value="([^"]+)"', page)
+    assert found is not None
+    return html.unescape(found[1])
