@@ -30,10 +30,11 @@ def utc_now() -> datetime:
 
 
 def create_app(
-    settings: Settings | None = None, clock: Callable[[], datetime] = utc_now, *, pages: bool = True
+    settings: Settings | None = None, clock: Callable[[], datetime] | None = None, *, pages: bool = True
 ) -> Flask:
     """The wired app. Opens no connection: Redis and the database are reached on first use.
 
+    `clock`: instead of this machine's and Redis' own, where a test makes time pass.
     Without `pages` for processes that answer no one: they start a third faster, which a restart after a kill shows.
     """
     settings = settings or settings_or_exit()
@@ -55,7 +56,7 @@ def create_app(
     return app
 
 
-def make_services(settings: Settings, clock: Callable[[], datetime]) -> Services:
+def make_services(settings: Settings, clock: Callable[[], datetime] | None) -> Services:
     redis = Redis.from_url(settings.effective_redis_url, socket_connect_timeout=5, health_check_interval=30)
     return Services(
         settings=settings,
@@ -63,6 +64,7 @@ def make_services(settings: Settings, clock: Callable[[], datetime]) -> Services
         redis=redis,
         queue=JobQueue(redis),
         brokers=brokers(settings),
-        clock=clock,
+        clock=clock or utc_now,
+        redis_clock=clock,
         prices=price_source(settings),
     )

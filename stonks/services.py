@@ -28,6 +28,7 @@ class Services:
     queue: JobQueue
     brokers: Mapping[str, Broker]  # by code
     clock: Callable[[], datetime]  # aware UTC
+    redis_clock: Callable[[], datetime] | None = None  # None: Redis' own, for what machines have to agree upon
     prices: PriceSource | None = None  # None: switched off
 
 

@@ -1,7 +1,7 @@
-"""A token's allowance: one request a second and ten a minute, whoever makes them, counted in Redis.
+"""A token's allowance: one request a second and ten a minute, whoever makes them, counted in Redis and by Redis' clock.
 
 Source: IBKR's code 1018. Counted by a keyed hash of the token, so that portfolios, machines and tests that share a token
-share its allowance.
+share its allowance. The clocks of the machines that share it may differ by minutes and change nothing.
 """
 
 from __future__ import annotations
@@ -13,18 +13,32 @@ from redis import Redis
 SPACING = timedelta(seconds=1)
 SPAN = timedelta(minutes=1)
 MOST_IN_SPAN = 10
+# Redis remembers a token's calls for longer than the database is asked about them, and that is asked by a clock which
+# may be off: what the database knows of and Redis does not was forgotten.
+_REMEMBERED = timedelta(hours=2)
+_LATELY = timedelta(minutes=30)
 
-# KEYS[1]: times of the last requests (ms). ARGV: now, spacing, span, most, last call known to the database (-1 = none).
+# KEYS[1]: times of the last requests (ms). ARGV: spacing, span, most, how long to remember, whether calls may have been
+# forgotten, and the time when it is not Redis' to tell ("" = it is).
 # Answers 0 when the request may go (and counts it), else how long to wait.
 _TAKE = """
-local now, spacing, span = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local most, known = tonumber(ARGV[4]), tonumber(ARGV[5])
-local times = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
-if #times == 0 and known >= 0 and now - known < span then
-  return span - (now - known)
+local spacing, span, most = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local now = tonumber(ARGV[6])
+if not now then
+  local time = redis.call('TIME')
+  now = time[1] * 1000 + math.floor(time[2] / 1000)
 end
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - span)
-redis.call('ZREMRANGEBYSCORE', KEYS[1], now + span, '+inf')
+local function note(name)
+  redis.call('ZADD', KEYS[1], now, name)
+  redis.call('PEXPIRE', KEYS[1], ARGV[4])
+end
+if ARGV[5] == '1' and redis.call('EXISTS', KEYS[1]) == 0 then
+  for at = 1, most do note('forgotten ' .. at) end
+  return span
+end
+-- Redis' clock was set back: what it has from later is of this moment at the latest.
+for _, later in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. string.format('%d', now), '+inf')) do note(later) end
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%d', now - span))
 local newest = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
 if #newest > 0 and tonumber(newest[2]) + spacing > now then
   return tonumber(newest[2]) + spacing - now
@@ -33,29 +47,34 @@ if redis.call('ZCARD', KEYS[1]) >= most then
   local oldest = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
   return tonumber(oldest[2]) + span - now
 end
-redis.call('ZADD', KEYS[1], now, ARGV[1])
-redis.call('PEXPIRE', KEYS[1], 2 * span)
+note(string.format('%d', now))
 return 0
 """
 
 
-def take(redis: Redis, name: str, now: datetime, last_known: datetime | None) -> timedelta:
+def take(
+    redis: Redis, name: str, now: datetime, last_known: datetime | None, redis_now: datetime | None = None
+) -> timedelta:
     """Counts one request for the token named `name`; zero = it may go now, else nothing was counted and so long to wait.
 
-    `last_known` is the last call the database remembers: with Redis' memory gone (flushed, a new machine) nobody
-    knows how many came before it, so the whole span is waited out. Times from the future (the clock was set back) do not
-    count. Raises redis.RedisError.
+    `last_known` is the last call the database remembers and `now` this machine's time, which only judges whether that
+    was lately: then Redis has to know of it, and where its memory is gone (flushed, a new machine) the whole span is
+    waited out once. `redis_now`: instead of Redis' own clock, where a test makes time pass. Raises redis.RedisError.
     """
-    known = -1 if last_known is None or last_known > now else _ms(last_known)
+    lately = last_known is not None and abs(now - last_known) <= _LATELY
     wait = redis.eval(
-        _TAKE, 1, f"stonks:allowance:{name}", _ms(now), _ms_of(SPACING), _ms_of(SPAN), MOST_IN_SPAN, known
+        _TAKE,
+        1,
+        f"stonks:allowance:{name}",
+        _ms(SPACING),
+        _ms(SPAN),
+        MOST_IN_SPAN,
+        _ms(_REMEMBERED),
+        int(lately),
+        "" if redis_now is None else int(redis_now.timestamp() * 1000),
     )
     return timedelta(milliseconds=int(wait))
 
 
-def _ms(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)
-
-
-def _ms_of(span: timedelta) -> int:
+def _ms(span: timedelta) -> int:
     return int(span.total_seconds() * 1000)

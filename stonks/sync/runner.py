@@ -212,15 +212,17 @@ def _wait_before_call(this: _Step) -> timedelta:
         return wait
     _note_call(this, counted_at)
     now = services().clock()
-    return _distance(this, now) if now - counted_at > _PROMPT else timedelta(0)
+    return _distance(this, now) if abs(now - counted_at) > _PROMPT else timedelta(0)
 
 
 def _distance(this: _Step, now: datetime) -> timedelta:
     """How long the token's allowance wants this call to wait; zero = it is counted and may go."""
     if this.allowance is None:
         return timedelta(0)
+    instead = services().redis_clock
     try:
-        return allowance.take(services().redis, this.allowance, now, runs.last_call(this.allowance))
+        last_known = runs.last_call(this.allowance)
+        return allowance.take(services().redis, this.allowance, now, last_known, instead and instead())
     except RedisError as error:
         log.warning("run %s: Redis is away (%s)", this.run_id, type(error).__name__, extra=this.ids)
         return _REDIS_AWAY

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from redis import Redis
@@ -24,33 +27,91 @@ def redis(redis_url: str) -> Iterator[Redis]:
     client.close()
 
 
+def ask(redis: Redis, at: datetime, last_known: datetime | None = None, name: str = "a") -> timedelta:
+    """By one clock that everybody shares."""
+    return take(redis, name, at, last_known, at)
+
+
 def test_one_request_a_second(redis: Redis) -> None:
-    assert take(redis, "a", NOW, None) == GO
-    assert take(redis, "a", NOW + timedelta(milliseconds=300), None) == timedelta(milliseconds=700)
-    assert take(redis, "a", NOW + timedelta(seconds=1), None) == GO
+    assert ask(redis, NOW) == GO
+    assert ask(redis, NOW + timedelta(milliseconds=300)) == timedelta(milliseconds=700)
+    assert ask(redis, NOW + timedelta(seconds=1)) == GO
 
 
 def test_ten_requests_a_minute(redis: Redis) -> None:
     for second in range(0, 20, 2):
-        assert take(redis, "a", NOW + timedelta(seconds=second), None) == GO
-    assert take(redis, "a", NOW + timedelta(seconds=20), None) == timedelta(seconds=40)
-    assert take(redis, "a", NOW + timedelta(seconds=60), None) == GO
+        assert ask(redis, NOW + timedelta(seconds=second)) == GO
+    assert ask(redis, NOW + timedelta(seconds=20)) == timedelta(seconds=40)
+    assert ask(redis, NOW + timedelta(seconds=60)) == GO
 
 
 def test_tokens_do_not_share(redis: Redis) -> None:
-    assert take(redis, "a", NOW, None) == GO
-    assert take(redis, "b", NOW, None) == GO
+    assert ask(redis, NOW, name="a") == GO
+    assert ask(redis, NOW, name="b") == GO
 
 
 def test_a_flushed_redis_errs_on_the_slow_side(redis: Redis) -> None:
     called = NOW - timedelta(seconds=20)
-    assert take(redis, "a", NOW, called) == timedelta(seconds=40)
-    assert take(redis, "a", NOW + timedelta(seconds=40), called) == GO
+    assert ask(redis, NOW, called) == timedelta(minutes=1)
+    assert ask(redis, NOW + timedelta(seconds=40), called) == timedelta(seconds=20)
+    assert ask(redis, NOW + timedelta(minutes=1), called) == GO
 
 
-def test_a_clock_set_back_does_not_block_for_long(redis: Redis) -> None:
-    assert take(redis, "a", NOW + timedelta(hours=3), None) == GO
-    assert take(redis, "a", NOW, NOW + timedelta(hours=3)) == GO
+@pytest.mark.parametrize("off", [timedelta(minutes=-10), timedelta(minutes=10)], ids=["behind", "ahead"])
+def test_a_flushed_redis_errs_on_the_slow_side_also_when_the_caller_s_clock_was_off(
+    redis: Redis, off: timedelta
+) -> None:
+    assert ask(redis, NOW, NOW + off) == timedelta(minutes=1)
+    assert ask(redis, NOW + timedelta(minutes=1), NOW + off) == GO
+
+
+def test_a_token_that_rested_is_remembered_as_one_that_may_go(redis: Redis) -> None:
+    assert ask(redis, NOW) == GO
+    assert ask(redis, NOW + timedelta(minutes=10), NOW) == GO
+    redis.flushall()
+    assert ask(redis, NOW + timedelta(minutes=50), NOW + timedelta(minutes=10)) == GO
+
+
+def test_a_redis_clock_set_back_forgets_no_call_and_does_not_block_for_long(redis: Redis) -> None:
+    later = NOW + timedelta(hours=3)
+    for second in range(10):
+        assert ask(redis, later + timedelta(seconds=second)) == GO
+    assert ask(redis, NOW) == timedelta(seconds=1)
+    assert ask(redis, NOW + timedelta(seconds=1)) == timedelta(seconds=59)
+    assert ask(redis, NOW + timedelta(minutes=1)) == GO
+
+
+def test_machines_with_clocks_minutes_apart_keep_the_distance(redis: Redis) -> None:
+    assert take(redis, "a", NOW, None) == GO
+    for off in (timedelta(minutes=-5), timedelta(0), timedelta(minutes=5)):
+        assert GO < take(redis, "a", NOW + off, NOW) <= SPACING
+
+
+ANOTHER_MACHINE = """
+import sys, time
+from datetime import UTC, datetime, timedelta
+from redis import Redis
+from stonks.sync.allowance import take
+redis, off = Redis.from_url(sys.argv[1]), timedelta(minutes=int(sys.argv[2]))
+last_known, until = None, time.monotonic() + 2.5
+while time.monotonic() < until:
+    now = datetime.now(UTC) + off
+    if not take(redis, "a", now, last_known):
+        last_known = now
+        print(now)
+    time.sleep(0.02)
+"""
+
+
+def test_processes_with_clocks_minutes_apart_go_one_at_a_time(redis: Redis, redis_url: str) -> None:
+    processes = [
+        subprocess.Popen([sys.executable, "-c", ANOTHER_MACHINE, redis_url, off], stdout=subprocess.PIPE, text=True)
+        for off in ("-4", "3")
+    ]
+    went = sum(len(one.communicate(timeout=30)[0].splitlines()) for one in processes)
+    counted_at = [at for _, at in redis.zrange("stonks:allowance:a", 0, -1, withscores=True)]
+    assert went == len(counted_at) >= 2
+    assert all(later - earlier >= 1000 for earlier, later in pairwise(counted_at))
 
 
 @pytest.mark.parametrize("write", [1, 2], ids=["the claim", "the note of the call"])
