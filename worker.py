@@ -28,7 +28,7 @@ from stonks import apart, logs, presence, process, tasks
 from stonks.config import settings_or_exit
 from stonks.db import db
 from stonks.factory import create_app
-from stonks.queue import QUEUE_NAME
+from stonks.queue import all_queues
 from stonks.services import services
 from stonks.sync import schedule
 
@@ -115,7 +115,7 @@ def _worked_to_its_end() -> bool:
     worker = None
     try:
         worker = Worker(
-            [Queue(QUEUE_NAME, connection=redis, serializer=JSONSerializer)],
+            all_queues(redis),
             connection=redis,
             serializer=JSONSerializer,
             worker_ttl=_IDLE_SECONDS,

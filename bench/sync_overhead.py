@@ -19,7 +19,7 @@ from typing import Any
 
 from redis import Redis
 from redis.connection import AbstractConnection
-from rq import Queue, SimpleWorker
+from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 from sqlalchemy import select, update
 
@@ -29,7 +29,7 @@ from stonks.config import read_settings
 from stonks.db import db, transaction
 from stonks.factory import create_app
 from stonks.ledger.tables import Portfolio
-from stonks.queue import QUEUE_NAME, JobQueue
+from stonks.queue import JobQueue, all_queues
 from stonks.sync import connecting, runner, schedule
 from stonks.sync.tables import Connection, SyncRun
 from tests.conftest import Clock
@@ -126,7 +126,7 @@ def main(count: int) -> None:
             redis = Redis.from_url(url)
             app.extensions["stonks"] = replace(app.extensions["stonks"], queue=JobQueue(redis))
             worker = SimpleWorker(
-                [Queue(QUEUE_NAME, connection=redis, serializer=JSONSerializer)],
+                all_queues(redis),
                 connection=redis,
                 serializer=JSONSerializer,
             )

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from stonks import latencies, process
 from stonks.db import db
 from stonks.ledger.tables import ImportBatch
-from stonks.queue import QUEUE_NAME
+from stonks.queue import LATER_QUEUE_NAME, QUEUE_NAME
 from stonks.services import services
 from stonks.sync.tables import Connection, SyncRun
 
@@ -108,7 +108,7 @@ def _measurements(now: datetime) -> list[tuple[str, str, str, _Values]]:
 
 def _depth() -> int:
     try:
-        return services().redis.llen(f"rq:queue:{QUEUE_NAME}")
+        return sum(services().redis.llen(f"rq:queue:{name}") for name in (QUEUE_NAME, LATER_QUEUE_NAME))
     except RedisError:
         return -1
 

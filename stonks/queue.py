@@ -14,14 +14,26 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 
 QUEUE_NAME = "sync"
+LATER_QUEUE_NAME = "later"  # looked at while the first one is empty
 STEP_SECONDS = 600  # the longest a task may take
 # A failed job's id blocks a unique one for as long as the failure is kept.
 _KEEP_FAILURE_SECONDS = 60
 
 
+def all_queues(redis: Redis) -> list[Queue]:
+    """In the order in which a worker looks at them."""
+    return [Queue(name, connection=redis, serializer=JSONSerializer) for name in (QUEUE_NAME, LATER_QUEUE_NAME)]
+
+
 class JobQueue:
-    def __init__(self, redis: Redis) -> None:
-        self._queue = Queue(QUEUE_NAME, connection=redis, serializer=JSONSerializer)
+    """The calls that go before the others; `later` takes those that let them go first."""
+
+    def __init__(self, redis: Redis, name: str = QUEUE_NAME) -> None:
+        self._queue = Queue(name, connection=redis, serializer=JSONSerializer)
+
+    @property
+    def later(self) -> JobQueue:
+        return JobQueue(self._queue.connection, LATER_QUEUE_NAME)
 
     def enqueue(self, task: str, *args: int, job_id: str) -> bool:
         """Wake a worker for `task(*args)`; False when a job of this id waits in the queue already.

@@ -11,7 +11,7 @@ from rq import Queue, get_current_job
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from stonks.queue import QUEUE_NAME, JobQueue
+from stonks.queue import QUEUE_NAME, JobQueue, all_queues
 from worker import Worker
 
 TASK = "stonks.tasks.advance_run"
@@ -44,6 +44,15 @@ def test_a_call_that_waits_is_not_made_twice(queue: JobQueue, redis: Redis) -> N
     assert queue.enqueue(TASK, 1, 0, job_id="advance-1-0")
     assert not queue.enqueue(TASK, 1, 0, job_id="advance-1-0")
     assert waiting(redis) == ["advance-1-0"]
+
+
+def test_what_may_come_later_lets_the_syncs_go_first(queue: JobQueue, redis: Redis) -> None:
+    queue.later.enqueue("stonks.tasks.fetch_prices", 7, job_id="prices-7")
+    queue.enqueue(TASK, 1, 0, job_id="advance-1-0")
+    order = []
+    while taken := Queue.dequeue_any(all_queues(redis), None, connection=redis, serializer=JSONSerializer):
+        order.append(taken[0].id)
+    assert order == ["advance-1-0", "prices-7"]
 
 
 @pytest.mark.parametrize("began", [False, True], ids=["before it began", "after it began"])

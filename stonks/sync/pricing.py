@@ -1,22 +1,21 @@
 """Fetching prices from a price source: when, of what, and what its answers mean for the next time.
 
-A portfolio's round is a row: due once a day, worked off in short jobs of a few calls each, with its place kept in
-between. The installation has one key, so its calls an hour are counted over all portfolios. Without a price source
-nothing here does anything.
+A portfolio's round is a row: due once a day, worked off in jobs of one call each, with its place kept in between. The
+jobs stand in a queue of their own, behind the syncs. The installation has one key, so its calls an hour are counted over
+all portfolios. Without a price source nothing here does anything.
 """
 
 from __future__ import annotations
 
 import logging
-import time
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock_time
 from typing import NamedTuple
 
 from redis import RedisError
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import Select, bindparam, func, select
 
-from stonks.db import db, insert_ignoring, transaction
+from stonks.db import db, insert_ignoring, look, transaction
 from stonks.ledger import figures, prices, snapshot
 from stonks.ledger.tables import Portfolio, PriceFetch
 from stonks.prices.contract import PriceSource, PriceTrouble, Quote, Trouble
@@ -25,15 +24,27 @@ from stonks.services import services
 log = logging.getLogger(__name__)
 
 TASK = "stonks.tasks.fetch_prices"
-AT_ONCE = 500  # portfolios looked at by one tick
-CALLS_A_JOB = 10
-JOB_SECONDS = 60  # no call is begun after that: syncs wait for the same workers
+AT_ONCE = 100  # portfolios looked at by one tick; each that was woken goes on by itself
 LEASE = timedelta(minutes=10)  # then a worker that does not answer is taken for dead
 BACK = timedelta(days=10)  # how far a first look goes
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=15), timedelta(hours=12)
 _FARTHEST = timedelta(days=2)
 # New York closed at 21:00 or 22:00 UTC, and Tiingo takes corrections until 01:00.
 _DAILY = clock_time(5, 30)
+
+# Each is a search in an index, however many portfolios there are and are not due.
+_DUE = (
+    select(PriceFetch.portfolio_id)
+    .where(PriceFetch.due_at <= bindparam("now"))
+    .order_by(PriceFetch.due_at)
+    .limit(AT_ONCE)
+)
+# A time further off than any that is written here was written by a clock that went wrong.
+_DUE_TOO_LATE = select(PriceFetch.portfolio_id).where(PriceFetch.due_at > bindparam("farthest")).limit(AT_ONCE)
+_NEWEST = select(func.coalesce(func.max(PriceFetch.portfolio_id), 0)).scalar_subquery()
+_NEW = select(Portfolio.id).where(Portfolio.id > _NEWEST).order_by(Portfolio.id).limit(AT_ONCE)
+# Not a search, so asked seldom: of two portfolios that were made at the same moment, the second may be seen first.
+_PASSED_OVER = select(Portfolio.id).where(Portfolio.id.not_in(select(PriceFetch.portfolio_id))).limit(AT_ONCE)
 
 
 class Wanted(NamedTuple):
@@ -79,19 +90,19 @@ def wake_due(now: datetime) -> int:
     """Calls workers for the portfolios that are due; a new portfolio is due at once. Raises RedisError."""
     if services().prices is None:
         return 0
-    unknown = select(Portfolio.id).where(Portfolio.id.not_in(select(PriceFetch.portfolio_id))).limit(AT_ONCE)
-    new = [{"portfolio_id": one, "due_at": now, "failures": 0} for one in db.session.scalars(unknown)]
-    if new:
-        with transaction():
-            db.session.execute(insert_ignoring(PriceFetch), new)
-    due = select(PriceFetch.portfolio_id).where(_due(now)).order_by(PriceFetch.due_at).limit(AT_ONCE)
-    found = db.session.scalars(due).all()
-    db.session.rollback()
-    return sum(services().queue.enqueue(TASK, one, job_id=f"prices-{one}") for one in found)
+    _enrol(_NEW, now)
+    due = [*look(_DUE, now=now), *look(_DUE_TOO_LATE, farthest=now + _FARTHEST)]
+    return sum(_wake(portfolio_id) for (portfolio_id,) in due)
+
+
+def enrol_passed_over(now: datetime) -> None:
+    """Once in a while: the portfolios that wake_due() never saw as new."""
+    if services().prices is not None:
+        _enrol(_PASSED_OVER, now)
 
 
 def fetch(portfolio_id: int, now: datetime) -> None:
-    """One job of a portfolio's round. No transaction is open while the source is asked."""
+    """One job of a portfolio's round, with at most one call to the source. No transaction is open meanwhile."""
     source = services().prices
     if source is None:
         return
@@ -107,22 +118,33 @@ def fetch(portfolio_id: int, now: datetime) -> None:
         quotes = {(key, one.on): one.price for key, quotes in found.items() for one in quotes}
         prices.save(portfolio_id, source.code, quotes)
         _write(portfolio_id, step, now)
+    if step.due_at <= now:
+        try:
+            _wake(portfolio_id)
+        except RedisError as error:
+            log.warning("prices of portfolio %s: Redis is away (%s)", portfolio_id, type(error).__name__)
+
+
+def _enrol(query: Select[int], now: datetime) -> None:
+    new = [{"portfolio_id": one, "due_at": now, "failures": 0} for (one,) in look(query)]
+    if new:
+        with transaction():
+            db.session.execute(insert_ignoring(PriceFetch), new)
+
+
+def _wake(portfolio_id: int) -> bool:
+    """Raises RedisError."""
+    return services().queue.later.enqueue(TASK, portfolio_id, job_id=f"prices-{portfolio_id}")
 
 
 def _claim(portfolio_id: int, now: datetime) -> Round | None:
     """The round, due again when its lease ends; None when it is not due any more."""
     with transaction():
-        query = select(PriceFetch).where(PriceFetch.portfolio_id == portfolio_id, _due(now))
-        row = db.session.scalar(query.with_for_update())
-        if row is None:
+        row = db.session.get(PriceFetch, portfolio_id, with_for_update=True)
+        if row is None or now < row.due_at <= now + _FARTHEST:
             return None
         row.due_at = now + LEASE
         return Round(portfolio_id, row.cursor, row.failures)
-
-
-def _due(now: datetime) -> ColumnElement[bool]:
-    """A time further off than any that is written here was written by a clock that went wrong."""
-    return or_(PriceFetch.due_at <= now, PriceFetch.due_at > now + _FARTHEST)
 
 
 def _wanted(portfolio_id: int, source: PriceSource, cursor: str | None, today: date) -> list[Wanted]:
@@ -141,30 +163,30 @@ def _wanted(portfolio_id: int, source: PriceSource, cursor: str | None, today: d
 def _ask(
     source: PriceSource, wanted: list[Wanted], claimed: Round, now: datetime
 ) -> tuple[dict[str, list[Quote]], Step]:
+    """The one call, for the first that is wanted."""
+    finished = Step(_tomorrow(claimed.portfolio_id, now), None, 0, None)
+    if not wanted:
+        return {}, finished
+    if not _allowed(source, now):
+        return {}, Step(_next_hour(now), claimed.cursor, 0, None)
+    key, ticker = wanted[0]
     found: dict[str, list[Quote]] = {}
-    cursor, began = claimed.cursor, time.monotonic()
-    for count, one in enumerate(wanted):
-        if count == CALLS_A_JOB or time.monotonic() - began > JOB_SECONDS:
-            return found, Step(now, cursor, 0, None)
-        if not _allowed(source, now):
-            return found, Step(_next_hour(now), cursor, 0, None)
-        try:
-            found[one.key] = source.fetch(one.ticker, now.date() - BACK)
-        except PriceTrouble as trouble:
-            if trouble.trouble is not Trouble.NO_SUCH_TICKER:
-                log.warning("prices of portfolio %s: %s", claimed.portfolio_id, trouble)
-                return found, _after(trouble, claimed, cursor, now)
-        cursor = one.key
-    return found, Step(_tomorrow(claimed.portfolio_id, now), None, 0, None)
+    try:
+        found[key] = source.fetch(ticker, now.date() - BACK)
+    except PriceTrouble as trouble:
+        if trouble.trouble is not Trouble.NO_SUCH_TICKER:
+            log.warning("prices of portfolio %s: %s", claimed.portfolio_id, trouble)
+            return {}, _after(trouble, claimed, now)
+    return found, finished if len(wanted) == 1 else Step(now, key, 0, None)
 
 
-def _after(trouble: PriceTrouble, claimed: Round, cursor: str | None, now: datetime) -> Step:
+def _after(trouble: PriceTrouble, claimed: Round, now: datetime) -> Step:
     """Twice as long after each failure in a row; a refused key is not tried again before tomorrow."""
     failures = claimed.failures + 1
     if trouble.trouble is Trouble.REFUSED:
         return Step(_tomorrow(claimed.portfolio_id, now), None, failures, str(trouble))
     pause = min(_FIRST_PAUSE * 2 ** min(failures - 1, 10), _LONGEST_PAUSE)
-    return Step(now + max(pause, trouble.retry_after or pause), cursor, failures, str(trouble))
+    return Step(now + max(pause, trouble.retry_after or pause), claimed.cursor, failures, str(trouble))
 
 
 def _write(portfolio_id: int, step: Step, now: datetime) -> None:

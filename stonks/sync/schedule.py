@@ -56,6 +56,7 @@ def tick(now: datetime) -> int:
     woken = wake_due(None, now) + pricing.wake_due(now)
     if services().redis.set("stonks:pruned", 1, nx=True, ex=PRUNE_EVERY):
         prune(now)
+        pricing.enrol_passed_over(now)
     return started + woken
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import socket
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
@@ -117,6 +121,24 @@ def test_what_is_no_answer_says_when_to_ask_again(
     tiingo.answer = answer
     found = trouble(source)
     assert (found.trouble, found.retry_after) == (expected, wait)
+
+
+def test_a_head_that_comes_drop_by_drop_ends_at_the_total_timeout() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def trickle() -> None:
+            with contextlib.suppress(OSError), listening.accept()[0] as taken:
+                taken.recv(4096)
+                for number in range(400):
+                    taken.sendall(b"HTTP/1.1 200 OK\r\n"[number % 17].to_bytes())
+                    time.sleep(0.02)
+
+        threading.Thread(target=trickle, daemon=True).start()
+        limits = Limits(connect_seconds=1, read_seconds=0.5, total_seconds=0.6)
+        source = TiingoSource(f"http://127.0.0.1:{listening.getsockname()[1]}", KEY, limits=limits)
+        began = time.monotonic()
+        assert trouble(source).trouble is Trouble.WAIT
+        assert time.monotonic() - began < 3
 
 
 def test_nobody_there_is_asked_again_later(tiingo: Tiingo) -> None:

@@ -9,6 +9,8 @@ from decimal import Decimal
 
 import pytest
 from flask import Flask
+from redis import Redis
+from sqlalchemy import Select
 
 from stonks import tasks
 from stonks.accounts.tables import User
@@ -20,6 +22,7 @@ from stonks.ledger.importing import import_reading
 from stonks.ledger.tables import PriceFetch
 from stonks.portfolio.valuation import Instrument
 from stonks.prices.contract import PriceTrouble, Quote, Trouble
+from stonks.queue import JobQueue
 from stonks.services import services
 from stonks.sync import pricing, schedule
 from tests.conftest import Clock
@@ -88,11 +91,18 @@ def many(number: int) -> list[Record]:
 def work(clock: Clock) -> int:
     """Does what scheduler and workers would at this moment; how many jobs there were."""
     schedule.tick(clock())
-    jobs = list(services().redis.keys("rq:job:prices-*"))
-    services().redis.flushall()
+    redis = services().redis
+    jobs = list(redis.keys("rq:job:prices-*"))
+    redis.delete("nothing", *redis.keys("rq:*"))
     for job in jobs:
         tasks.fetch_prices(int(job.decode().rpartition("-")[2]))
     return len(jobs)
+
+
+def work_off(clock: Clock) -> None:
+    """All that is due at this moment."""
+    while work(clock):
+        pass
 
 
 def row(portfolio_id: int) -> PriceFetch:
@@ -142,24 +152,25 @@ def test_what_is_not_held_any_more_is_not_asked_for(new: New, source: FakeSource
     assert source.asked == []
 
 
-def test_a_long_round_is_done_in_short_jobs_each_instrument_once(new: New, source: FakeSource, clock: Clock) -> None:
-    portfolio_id = new(*many(25))
+def test_a_round_is_done_in_jobs_of_one_call_each_instrument_once(new: New, source: FakeSource, clock: Clock) -> None:
+    portfolio_id = new(*many(5))
     source.quotes = ()  # the day's close is not there yet
-    assert [work(clock) for _ in range(4)] == [1, 1, 1, 0]
-    assert source.tickers == [f"S{at:03}" for at in range(25)]
+    asked = []
+    while work(clock):
+        asked.append(len(source.asked))
+    assert asked == [1, 2, 3, 4, 5]
+    assert source.tickers == [f"S{at:03}" for at in range(5)]
     assert row(portfolio_id).cursor is None
 
 
 def test_the_hours_calls_are_counted_over_all_portfolios(new: New, source: FakeSource, clock: Clock) -> None:
     source.calls_an_hour = 7
     first, second = new(*many(5)), new(*many(5))
-    schedule.tick(clock())
-    for portfolio_id in (first, second):
-        tasks.fetch_prices(portfolio_id)
+    work_off(clock)
     assert len(source.asked) == 7
-    assert row(second).due_at == clock().replace(minute=0) + timedelta(hours=1)
+    assert clock().replace(minute=0) + timedelta(hours=1) in (row(first).due_at, row(second).due_at)
     clock.advance(hours=1)
-    tasks.fetch_prices(second)
+    work_off(clock)
     assert len(source.asked) == 10
     assert sorted(source.tickers) == sorted([f"S{at:03}" for at in range(5)] * 2)
 
@@ -172,13 +183,13 @@ def test_a_source_that_is_away_is_asked_ever_more_seldom_and_goes_on_where_it_wa
     portfolio_id = new(*many(3))
     waits = []
     for _ in range(3):
-        work(clock)
+        work_off(clock)
         waits.append(row(portfolio_id).due_at - clock())
         clock.now = row(portfolio_id).due_at
     assert waits == [timedelta(minutes=15), timedelta(minutes=30), timedelta(hours=1)]
     assert prices.newest(portfolio_id).keys() == {"S000/USD"}
     assert pricing.view(portfolio_id) == ("Tiingo", None, "It is away.")
-    work(clock)
+    work_off(clock)
     assert source.tickers == ["S000", "S001", "S001", "S001", "S001", "S002"]
     assert (row(portfolio_id).failures, row(portfolio_id).message) == (0, None)
 
@@ -210,7 +221,7 @@ def test_a_refused_key_is_not_tried_again_before_tomorrow(new: New, source: Fake
 def test_a_ticker_that_nobody_knows_does_not_stop_the_others(new: New, source: FakeSource, clock: Clock) -> None:
     source.troubles = [PriceTrouble(Trouble.NO_SUCH_TICKER, "Unknown.")]
     portfolio_id = new(*many(2))
-    work(clock)
+    work_off(clock)
     assert prices.newest(portfolio_id).keys() == {"S001/USD"}
     assert row(portfolio_id).message is None
 
@@ -247,6 +258,52 @@ def test_a_mistake_of_ours_is_logged_and_the_round_stays_due(
     work(clock)
     assert "stumbled" in caplog.text
     assert row(portfolio_id).due_at == clock() + timedelta(minutes=10)
+
+
+def test_a_round_goes_on_without_the_scheduler(new: New, source: FakeSource, clock: Clock) -> None:
+    portfolio_id = new(*many(2))
+    schedule.tick(clock())
+    services().redis.flushall()
+    tasks.fetch_prices(portfolio_id)
+    assert services().redis.lrange("rq:queue:later", 0, -1) == [b"prices-%d" % portfolio_id]
+
+
+def test_a_round_that_cannot_wake_itself_is_woken_by_the_scheduler(
+    new: New, source: FakeSource, clock: Clock, app: Flask, caplog: pytest.LogCaptureFixture
+) -> None:
+    portfolio_id = new(*many(2))
+    schedule.tick(clock())
+    real = services()
+    services().redis.flushall()
+    app.extensions["stonks"] = replace(real, queue=JobQueue(Redis(port=1)))
+    tasks.fetch_prices(portfolio_id)
+    assert "Redis is away" in caplog.text
+    assert "stumbled" not in caplog.text
+    app.extensions["stonks"] = real
+    work_off(clock)
+    assert source.tickers == ["S000", "S001"]
+
+
+def test_a_portfolio_that_was_passed_over_as_new_is_found_later(new: New, source: FakeSource, clock: Clock) -> None:
+    """Made at the same moment as the next one, and seen after it."""
+    first, second = new(), new()
+    with transaction():
+        db.session.add(PriceFetch(portfolio_id=second, due_at=clock() + timedelta(hours=1)))
+    services().redis.set("stonks:pruned", 1)
+    assert [work(clock), work(clock)] == [0, 0]
+    services().redis.delete("stonks:pruned")  # what the scheduler does once an hour comes next
+    assert [work(clock), work(clock)] == [0, 1]
+    assert source.tickers == ["AAPL"]
+    assert row(first).fetched_at == clock()
+
+
+@pytest.mark.parametrize("query", [pricing._DUE, pricing._DUE_TOO_LATE, pricing._NEW], ids=["due", "too late", "new"])
+def test_what_every_tick_asks_is_a_search_in_an_index(app: Flask, query: Select[int]) -> None:
+    with db.engine.connect() as connection:
+        plan = f"EXPLAIN QUERY PLAN {query.compile(connection)}"
+        steps = [step.detail for step in connection.exec_driver_sql(plan, ("",) * plan.count("?"))]
+    assert steps
+    assert not [step for step in steps if step.startswith("SCAN")], steps
 
 
 def test_a_portfolio_deleted_meanwhile_is_let_go(new: New, source: FakeSource, clock: Clock) -> None:

@@ -22,7 +22,6 @@ import urllib3
 
 from stonks.brokers.contract import Pending, Ready, Ticket, Window
 from stonks.brokers.errors import BrokerError, FailureKind
-from stonks.brokers.ibkr.deadline import set_deadline, timed
 from stonks.brokers.ibkr.envelope import PREFIX_BYTES, Envelope, Shape, read_envelope, shape_of
 from stonks.brokers.ibkr.errors import (
     MEANINGS,
@@ -36,6 +35,7 @@ from stonks.brokers.ibkr.errors import (
 )  # fmt: skip
 from stonks.brokers.ibkr.hosts import Hosts
 from stonks.brokers.ibkr.redaction import hide_tokens_in_logs
+from stonks.deadline import set_deadline, timed
 
 log = logging.getLogger(__name__)
 

@@ -6,11 +6,13 @@ import time
 from dataclasses import dataclass
 from datetime import date, timedelta
 from http.cookiejar import DefaultCookiePolicy
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 import requests
 import urllib3
 
+from stonks.deadline import set_deadline, timed
 from stonks.prices.contract import PriceTrouble, Trouble
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -20,9 +22,16 @@ _LONGEST_WAIT_SECONDS = 24 * 3600
 @dataclass(frozen=True, slots=True)
 class Limits:
     connect_seconds: float = 5
-    read_seconds: float = 15  # between two pieces of an answer
-    total_seconds: float = 30
+    read_seconds: float = 10  # between two pieces of an answer
+    total_seconds: float = 10  # a sync may wait for this worker
     body_bytes: int = 1024 * 1024
+
+
+class _Adapter(requests.adapters.HTTPAdapter):
+    def get_connection_with_tls_context(self, *arguments: Any, **named: Any) -> Any:
+        pool: Any = super().get_connection_with_tls_context(*arguments, **named)
+        pool.ConnectionCls = timed(pool.ConnectionCls)
+        return pool
 
 
 class _Session(requests.Session):
@@ -48,7 +57,10 @@ class TiingoClient:
 
     def _get(self, address: str, parameters: dict[str, str]) -> bytes:
         deadline = time.monotonic() + self._limits.total_seconds
+        set_deadline(deadline)
         with _Session() as session:
+            for scheme in ("https://", "http://"):
+                session.mount(scheme, _Adapter())
             session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
             session.trust_env = urlsplit(address).hostname not in _LOOPBACK
             with session.get(
