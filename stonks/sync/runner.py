@@ -35,6 +35,7 @@ from stonks.sync.states import (
     MOST_ATTEMPTS,
     Arrived,
     Ending,
+    Locked,
     Outcome,
     Postponed,
     Requested,
@@ -134,6 +135,10 @@ def advance(run_id: int, step: int, now: datetime, elsewhere: Elsewhere | None =
     kept = this.kept_statement or _siblings_statement(this, now)
     if kept is not None:
         _import_kept(this, kept, elsewhere)
+        return
+    locked = runs.locked_out_until(this.allowance, now)
+    if locked is not None:
+        settle(run_id, this.claimed, Locked(locked), now)
         return
     wait = _wait_before_call(this)
     if wait > timedelta(0):

@@ -43,6 +43,7 @@ class Ending(StrEnum):
     TOO_SLOW = "too_slow"  # the statement was not made in time
     STATEMENT = "statement"  # it came, and cannot be read
     SEALED = "sealed"  # the saved token cannot be opened any more
+    LOCKED = "locked"  # another run was told that the token is locked; nothing was asked
 
 
 class NextSync(StrEnum):
@@ -102,6 +103,13 @@ class Postponed:
 
 
 @dataclass(frozen=True, slots=True)
+class Locked:
+    """Nothing was asked: another run with the same token was told meanwhile that it is locked."""
+
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Arrived:
     """The statement is here, was read, and (unless this is a test) let into the ledger."""
 
@@ -116,7 +124,7 @@ class Unusable:
     remedy: str = ""
 
 
-Outcome = Requested | Pending | Postponed | Arrived | Unusable | BrokerError
+Outcome = Requested | Pending | Postponed | Locked | Arrived | Unusable | BrokerError
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +170,16 @@ def _decided(facts: Facts, outcome: Outcome, now: datetime) -> Transition:
             return replace(stay, wait=wait, waiting_for=why)
         case Pending(retry_after):
             return _poll_again(facts, stay, retry_after or timedelta(0), None, now)
+        case Locked(until):
+            return Transition(
+                RunState.FAILED,
+                failure=Ending.LOCKED,
+                message=f"{facts.broker} has locked this token for some hours, as another sync with it was told.",
+                remedy="Nothing was asked for, and nothing is until the lock is over. Files can be uploaded meanwhile.",
+                connection=ConnectionState.LOCKED_OUT,
+                lock=until - now,
+                next_sync=NextSync.UNLOCKED,
+            )
         case Arrived():
             return Transition(
                 RunState.SUCCEEDED, connection=ConnectionState.ACTIVE, accepted=True, next_sync=NextSync.REGULAR

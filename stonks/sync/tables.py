@@ -14,7 +14,10 @@ class Connection(Base):
     """A portfolio's tie to a broker. One per portfolio; disconnecting keeps the row without its secret."""
 
     __tablename__ = "connections"
-    __table_args__ = (Index("ix_connections_due", "next_run_at"),)
+    __table_args__ = (
+        Index("ix_connections_due", "next_run_at"),
+        Index("ix_connections_allowance", "allowance", "locked_until"),  # who shares a token, and whether it is locked
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     portfolio_id: Mapped[int] = mapped_column(ForeignKey("portfolios.id", ondelete="CASCADE"), unique=True)

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 from redis import Redis
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 from sqlalchemy.exc import IntegrityError
 
 from stonks.db import db, transaction
@@ -176,3 +176,29 @@ def at_once(app: Flask, work: object) -> None:
     for thread in threads:
         thread.join()
     assert failures == []
+
+
+def test_a_sync_looks_at_no_table_of_connections_or_runs_as_a_whole(desk: Desk) -> None:
+    """With a million of others in it, each such look would take seconds."""
+    desk.save()
+    desk.finish()
+    asked: list[tuple[str, object]] = []
+
+    def note(_connection: object, _cursor: object, statement: str, values: object, *_: object) -> None:
+        asked.append((statement, values))
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    desk.clock.now = desk.connection().next_run_at  # type: ignore[assignment]
+    assert schedule.start_due(desk.clock()) == 1
+    assert desk.finish().state == "SUCCEEDED"
+    event.remove(db.engine, "before_cursor_execute", note)
+
+    # Without a WHERE it is the desk's own, which asks for the newest run.
+    selects = {query: values for query, values in asked if query.startswith("SELECT") and "WHERE" in query}
+    assert any("locked_until" in statement for statement in selects)
+    with db.engine.connect() as connection:
+        for statement, values in selects.items():
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)  # type: ignore[arg-type]
+            # A maximum without an index is a "SEARCH" too.
+            steps = [one.detail for one in plan if one.detail.split()[1] in ("connections", "sync_runs")]
+            assert all(" USING " in step for step in steps), (statement, steps)

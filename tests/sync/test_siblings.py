@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from sqlalchemy import select
 
 from stonks.accounts.tables import User
@@ -73,3 +74,26 @@ def test_another_owner_s_statement_is_never_used(desk: Desk) -> None:
     stranger = sibling_of(desk, email="stranger@example.com")
     desk.broker.answers = [refusal(FailureKind.NOT_NOW, "1001")]
     assert first_run_of(stranger).state == RunState.FAILED
+
+
+@pytest.mark.parametrize("awaiting", [False, True], ids=["before its request", "with a ticket"])
+def test_a_run_under_way_asks_nothing_once_another_has_met_a_lockout_of_their_token(desk: Desk, awaiting: bool) -> None:
+    sibling = sibling_of(desk)
+    run_id = desk.save().run_id
+    if awaiting:
+        desk.step(run_id)
+    test_id = desk.test()
+    desk.broker.answers = [refusal(FailureKind.LOCKED_OUT, "1025")]
+    sibling.finish(sibling.save().run_id)
+    until = sibling.connection().locked_until
+    assert until is not None
+    desk.broker.calls.clear()
+
+    assert desk.finish(run_id).state == desk.finish(test_id).state == "FAILED"
+    assert desk.broker.calls == []
+    mine = desk.connection()
+    assert (mine.state, mine.locked_until) == (ConnectionState.LOCKED_OUT, until)
+    desk.clock.now = max(mine.next_run_at, sibling.connection().next_run_at)  # type: ignore[type-var]
+    schedule.tick(desk.clock())
+    live = db.session.scalars(select(SyncRun.id).where(SyncRun.finished_at.is_(None))).all()
+    assert [desk.finish(run).state for run in live] == [RunState.SUCCEEDED, RunState.SUCCEEDED]

@@ -1,0 +1,22 @@
+"""Find the connections that share a token without looking at all of them
+
+Revision ID: 0014
+Revises: 0011
+"""
+
+from __future__ import annotations
+
+from alembic import op
+
+revision = "0014"
+down_revision = "0011"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_index("ix_connections_allowance", "connections", ["allowance", "locked_until"])
+
+
+def downgrade() -> None:
+    op.drop_index("ix_connections_allowance", "connections")
