@@ -42,6 +42,7 @@ log = logging.getLogger(__name__)
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MOST_REDIRECTS = 3
 _LONGEST_PAUSE_SECONDS = 30
+_LONGEST_ASKED_WAIT, _MOST_DIGITS = timedelta(minutes=30), 9
 _PIECE = 64 * 1024
 _KEPT_IN_MEMORY = 1024 * 1024
 _RECEIPT_BYTES = 1024 * 1024
@@ -235,10 +236,12 @@ class FlexClient:
         """The answer with its body at hand, or why it is none."""
         status = response.status_code
         if status >= 500 or status in (408, 425):
-            return _Failure(FailureKind.NOT_NOW, f"http-{status}", f"IBKR's service has trouble (HTTP {status}).")
+            message = f"IBKR's service has trouble (HTTP {status})."
+            return _Failure(FailureKind.NOT_NOW, f"http-{status}", message, retry_after=_asked_to_wait(response))
         if status == 429:
             message = "IBKR's service has had too many requests (HTTP 429)."
-            return _Failure(FailureKind.RATE_LIMITED, "http-429", message, retry_after=RATE_WAIT)
+            wait = max(RATE_WAIT, _asked_to_wait(response) or RATE_WAIT)
+            return _Failure(FailureKind.RATE_LIMITED, "http-429", message, retry_after=wait)
         answer = self._body(step, response, deadline)
         if isinstance(answer, _Failure):
             return answer
@@ -298,6 +301,14 @@ def _period(window: Window) -> dict[str, str]:
 
 def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
+
+
+def _asked_to_wait(response: requests.Response) -> timedelta | None:
+    """By Retry-After in seconds, which nobody between here and IBKR may stretch without end."""
+    told = response.headers.get("Retry-After", "").strip()
+    if not (told.isascii() and told.isdigit()):
+        return None
+    return min(timedelta(seconds=int(told[:_MOST_DIGITS])), _LONGEST_ASKED_WAIT)
 
 
 def _transport_failure(error: Exception) -> _Failure:

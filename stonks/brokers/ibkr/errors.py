@@ -7,7 +7,7 @@ is undocumented and known from users. The status word beside a code (Fail, Warn)
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 
@@ -160,7 +160,15 @@ _UPLOAD_THESE_DAYS = (
     "Nothing was imported. Perhaps nothing happened on these days, or this query gives out its own period only. "
     f"In Client Portal open {QUERIES}, run the query with Period: Custom Date Range for these days, and upload the file."
 )
-_TRANSIENT_WORDS = ("try again", "shortly", "not ready", "in progress", "temporarily")
+# What an unknown code is like, by the first line here that has a word of each group in what IBKR says.
+_ALIKE: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = (
+    ("1025", (("too many failed",),)),
+    ("1018", (("too many requests",),)),
+    ("1001", (("try again", "shortly", "not ready", "in progress", "temporarily"),)),
+    ("1012", (("token",), ("expired", "revoked"))),
+    ("1015", (("token",), ("invalid", "not valid"))),
+    ("1014", (("query",), ("invalid", "not valid", "not found", "does not exist", "deleted"))),
+)
 _LONGEST_QUOTE = 200
 
 
@@ -204,9 +212,11 @@ def refusal(
 def _unknown(code: str, quote: str) -> Meaning:
     """A code that nobody has described is judged by its words."""
     said = f"IBKR answered: “{quote}”" if quote else "IBKR refused without saying why"
-    # No code at all is no promise that asking again helps, whatever the words.
-    if code and any(word in quote.casefold() for word in _TRANSIENT_WORDS):
-        return Meaning(FailureKind.NOT_NOW, said, TRY_LATER, polls=True, retry_after=REQUEST_WAIT)
+    words = quote.casefold()
+    for known, groups in _ALIKE:
+        # No code at all is no promise that asking again helps, nor that it does not, whatever the words.
+        if code and all(any(word in words for word in group) for group in groups):
+            return replace(MEANINGS[known], text=said)
     return Meaning(
         FailureKind.UNKNOWN,
         said,

@@ -160,6 +160,33 @@ def test_http_429_waits_like_1018(broker: IbkrBroker, practice: PracticeBroker) 
     assert failure.retry_after == timedelta(seconds=60)
 
 
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize(
+    ("told", "wait"),
+    [
+        ("120", timedelta(minutes=2)),
+        ("7200", timedelta(minutes=30)),
+        ("9" * 5000, timedelta(minutes=30)),
+        ("soon", None),
+        ("²", None),
+        ("-5", None),
+    ],
+)
+def test_a_wait_that_is_asked_for_is_kept_within_reason(
+    broker: IbkrBroker, practice: PracticeBroker, status: int, told: str, wait: timedelta | None
+) -> None:
+    practice.script("GetStatement", [Answer(b"", status=status, headers={"Retry-After": told})])
+    least = timedelta(minutes=1) if status == 429 else None
+    assert failure_of(broker).retry_after == (wait or least)
+
+
+def test_no_wait_that_is_asked_for_is_shorter_than_a_minute_after_too_many_requests(
+    broker: IbkrBroker, practice: PracticeBroker
+) -> None:
+    practice.script("SendRequest", [Answer(b"", status=429, headers={"Retry-After": "1"})])
+    assert failure_of(broker, "SendRequest").retry_after == timedelta(minutes=1)
+
+
 def test_an_envelope_beside_a_refusing_status_still_tells_the_code(
     broker: IbkrBroker, practice: PracticeBroker
 ) -> None:

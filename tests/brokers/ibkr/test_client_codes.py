@@ -137,6 +137,13 @@ def test_too_many_requests_wait_a_minute_and_a_lockout_half_a_day(broker: IbkrBr
     [
         ("Statement is being moved. Please try again shortly.", K.NOT_NOW, PENDING),
         ("Tax data is NOT READY at this time.", K.NOT_NOW, PENDING),
+        ("Your Token has expired.", K.CREDENTIALS, K.CREDENTIALS),
+        ("The token is not valid any more.", K.CREDENTIALS, K.CREDENTIALS),
+        ("Token service is busy, please try again.", K.NOT_NOW, PENDING),
+        ("Flex Query not found.", K.QUERY, K.QUERY),
+        ("Too many requests, try again shortly.", K.RATE_LIMITED, K.RATE_LIMITED),
+        ("Too many failed attempts with this token. Please try again later.", K.LOCKED_OUT, K.LOCKED_OUT),
+        ("This offer has expired.", K.UNKNOWN, K.UNKNOWN),
         ("This has never been seen.", K.UNKNOWN, K.UNKNOWN),
         ("", K.UNKNOWN, K.UNKNOWN),
     ],
