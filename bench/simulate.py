@@ -20,7 +20,8 @@ from stonks.brokers.contract import Broker, Pending, Ticket
 from stonks.brokers.errors import BrokerError, FailureKind
 from stonks.brokers.registry import brokers
 from stonks.config import read_settings
-from stonks.sync.states import LIVE, Arrived, Facts, NextSync, Outcome, Requested, RunState, Transition, decide
+from stonks.sync.deciding import decide
+from stonks.sync.states import LIVE, Arrived, Facts, NextSync, Outcome, Requested, RunState, Transition
 from stonks.sync.timing import next_after, next_regular, slot_for
 
 EVENING = datetime(2025, 11, 19, 23, tzinfo=UTC)

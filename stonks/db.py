@@ -120,13 +120,15 @@ def in_transaction() -> bool:
 
 
 def read(query: Executable, **values: Any) -> CursorResult[*tuple[Any, ...]]:
-    """Rows, as columns and no objects, of a query that was put together once with `bindparam`s. Past the session, which
-    takes six times as long for each query: most of what a page costs that asks eight."""
+    """Rows, as columns and no objects, of a query that was put together once with `bindparam`s. In the session's
+    transaction, so of one moment with what else it reads, and with what it wrote. Past its objects, which take six times
+    as long for each query: most of what a page costs that asks eight."""
     return db.session.connection().execute(query, values)
 
 
 def look(statement: Select[*Shape], **values: object) -> Sequence[Row[*Shape]]:
-    """The rows of a read that stands alone: past the session, whose part in a short one is most of what it costs."""
+    """Like read(), in a transaction of its own that is over when this returns: for what asks again and again what is
+    due, and then takes its time, or begins to write."""
     with db.engine.connect() as connection:
         return connection.execute(statement, values).all()
 

@@ -1,4 +1,5 @@
-"""Connecting a portfolio, testing that, disconnecting, syncing now: what a person does, and what the page shows of it.
+"""Connecting a portfolio, testing that, disconnecting, syncing now: what a person does. What pages show of it is in
+views.py and can be had from here too.
 
 No broker is called here: whatever asks one becomes a run, and a worker takes it from there.
 """
@@ -10,14 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import func, select
 
 from stonks.brokers.contract import Broker
-from stonks.core.errors import InvalidInput, NotFound, SecretUnreadable, StonksError
+from stonks.core.errors import InvalidInput, SecretUnreadable, StonksError
 from stonks.core.records import Period
 from stonks.db import db, transaction
 from stonks.ledger import archive
-from stonks.ledger.tables import Portfolio
 from stonks.services import services
 from stonks.sync import credentials, views, windows
 from stonks.sync import runs as rows
@@ -25,13 +25,19 @@ from stonks.sync.credentials import MASK_PREFIX, TestedAs
 from stonks.sync.states import STOPPED, ConnectionState, RunState
 from stonks.sync.tables import Connection, SyncRun
 from stonks.sync.timing import next_regular, slot_for
-from stonks.sync.views import ConnectionLine, ConnectionView, RunView
+from stonks.sync.views import (
+    ConnectionLine,
+    ConnectionView,
+    RunView,
+    connection_of,
+    history,
+    list_all,
+    runs,
+    test_view,
+    view,
+)
 
 MOST_FAILURES_AN_HOUR = 5  # of runs by hand: each refused one brings a lockout nearer
-
-
-_CONNECTION = select(Connection).where(Connection.portfolio_id == bindparam("portfolio_id"))
-_LIVE = select(SyncRun).where(SyncRun.connection_id == bindparam("connection_id"), SyncRun.finished_at.is_(None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +45,6 @@ class SaveOutcome:
     connection_id: int | None
     run_id: int | None  # a run that was started by saving
     disconnected: bool
-
-
-def view(portfolio_id: int) -> ConnectionView | None:
-    """How the portfolio is connected; None when it never was."""
-    connection = _of(portfolio_id)
-    if connection is None:
-        return None
-    return views.of_connection(connection, db.session.scalar(_LIVE, {"connection_id": connection.id}))
 
 
 def save(
@@ -64,16 +62,16 @@ def save(
     A statement that a test fetched with the same credentials becomes the first import, and nothing is asked for.
     """
     broker = _broker(broker_code)
-    connection = _of(portfolio_id)
+    connection = connection_of(portfolio_id)
     saved = _saved(connection, broker)
     connected = connection is not None and connection.state != ConnectionState.DISCONNECTED
     if connected and all(not fields.get(one.name, "").strip() for one in broker.fields if one.secret):
         disconnect(portfolio_id, now)
         return SaveOutcome(connection.id if connection else None, None, disconnected=True)
     meant = credentials.unmasked(broker, fields, saved)
-    _check(broker, meant, only_currency)
+    credentials.check(broker, meant, only_currency)
     with transaction():
-        row = _of(portfolio_id, lock=True) or _new(portfolio_id, broker, now)
+        row = connection_of(portfolio_id, lock=True) or _new(portfolio_id, broker, now)
         changed = meant != saved or row.broker != broker.code
         reads_otherwise = (row.only_currency, row.day_first) != (only_currency, day_first)
         was_stopped = row.state in STOPPED
@@ -94,7 +92,7 @@ def save(
 def disconnect(portfolio_id: int, now: datetime) -> None:
     """The sealed credentials go at once, a run under way imports nothing, the transactions stay."""
     with transaction():
-        row = _of(portfolio_id, lock=True)
+        row = connection_of(portfolio_id, lock=True)
         if row is None:
             return
         row.sealed_credentials = row.allowance = row.accepted_at = None
@@ -120,8 +118,8 @@ def start_test(
     Raises InvalidInput.
     """
     broker = _broker(broker_code)
-    meant = credentials.unmasked(broker, fields, _saved(_of(portfolio_id), broker))
-    _check(broker, meant, only_currency)
+    meant = credentials.unmasked(broker, fields, _saved(connection_of(portfolio_id), broker))
+    credentials.check(broker, meant, only_currency)
     vault = services().vault
     allowance = credentials.allowance_of(vault, broker, meant)
     _refuse_while_locked(allowance, now)
@@ -152,7 +150,7 @@ def sync_now(portfolio_id: int, now: datetime, window: Period | None = None) -> 
     """Start a run by hand, for the last 365 days or for a `window` of them; returns its id. Raises StonksError with the
     reason why not."""
     with transaction():
-        row = _of(portfolio_id, lock=True)
+        row = connection_of(portfolio_id, lock=True)
         if row is None or row.sealed_credentials is None:
             raise StonksError("This portfolio is not connected to a broker.")
         if row.state in STOPPED:
@@ -170,48 +168,11 @@ def sync_now(portfolio_id: int, now: datetime, window: Period | None = None) -> 
     return run_id
 
 
-def test_view(portfolio_id: int, run_id: int) -> RunView:
-    """Raises NotFound for a run of another portfolio."""
-    run = db.session.get(SyncRun, run_id)
-    if run is None or run.portfolio_id != portfolio_id:
-        raise NotFound("There is no such connection test.")
-    return views.of_run(run)
-
-
-def runs(portfolio_id: int, limit: int = 20) -> list[RunView]:
-    """The newest first, tests included, uploads not."""
-    newest = select(SyncRun).where(SyncRun.portfolio_id == portfolio_id, SyncRun.reason != "upload")
-    return [views.of_run(run) for run in db.session.scalars(newest.order_by(SyncRun.id.desc()).limit(limit))]
-
-
-def history(portfolio_id: int, limit: int) -> list[RunView]:
-    """All that was tried to bring something in, the newest first: syncs, tests and uploads."""
-    newest = select(SyncRun).where(SyncRun.portfolio_id == portfolio_id).order_by(SyncRun.id.desc()).limit(limit)
-    return [views.of_run(run) for run in db.session.scalars(newest)]
-
-
-def list_all() -> list[ConnectionLine]:
-    found = db.session.execute(
-        select(Connection, Portfolio.name)
-        .join(Portfolio, Portfolio.id == Connection.portfolio_id)
-        .order_by(Connection.portfolio_id)
-    )
-    return [
-        ConnectionLine(row.portfolio_id, name, row.broker, row.state, row.last_success_at, row.next_run_at)
-        for row, name in found
-    ]
-
-
 def _broker(code: str) -> Broker:
     broker = services().brokers.get(code)
     if broker is None:
         raise InvalidInput({"broker": "Choose a broker from the list."})
     return broker
-
-
-def _of(portfolio_id: int, *, lock: bool = False) -> Connection | None:
-    query = _CONNECTION.with_for_update() if lock else _CONNECTION
-    return db.session.scalar(query, {"portfolio_id": portfolio_id})
 
 
 def _saved(connection: Connection | None, broker: Broker) -> dict[str, str] | None:
@@ -222,21 +183,6 @@ def _saved(connection: Connection | None, broker: Broker) -> dict[str, str] | No
         return views.saved_fields(connection)
     except SecretUnreadable:
         return None
-
-
-def _check(broker: Broker, fields: Mapping[str, str], only_currency: str | None) -> None:
-    wrong = {
-        one.name: f"Paste the {one.label}: the saved one is not there to keep."
-        for one in broker.fields
-        if one.secret and fields[one.name].startswith(MASK_PREFIX)
-    }
-    wrong = {**broker.check_shape(fields), **wrong}
-    if only_currency is not None and not (
-        len(only_currency) == 3 and only_currency.isascii() and only_currency.isupper() and only_currency.isalpha()
-    ):
-        wrong["only_currency"] = "Write a currency as three capital letters, like EUR, or leave it empty."
-    if wrong:
-        raise InvalidInput(wrong)
 
 
 def _new(portfolio_id: int, broker: Broker, now: datetime) -> Connection:

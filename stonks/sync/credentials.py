@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
 from stonks.brokers.contract import Broker
+from stonks.core.errors import InvalidInput
 from stonks.crypto import Vault
 
 MASK_PREFIX = "••••••••••••"
@@ -68,3 +69,19 @@ def unmasked(broker: Broker, given: Mapping[str, str], saved: Mapping[str, str] 
         if one.secret and kept and fields[one.name] == mask(kept):
             fields[one.name] = kept
     return fields
+
+
+def check(broker: Broker, fields: Mapping[str, str], only_currency: str | None) -> None:
+    """Raises InvalidInput, a sentence for each field that cannot be meant so."""
+    wrong = {
+        one.name: f"Paste the {one.label}: the saved one is not there to keep."
+        for one in broker.fields
+        if one.secret and fields[one.name].startswith(MASK_PREFIX)
+    }
+    wrong = {**broker.check_shape(fields), **wrong}
+    if only_currency is not None and not (
+        len(only_currency) == 3 and only_currency.isascii() and only_currency.isupper() and only_currency.isalpha()
+    ):
+        wrong["only_currency"] = "Write a currency as three capital letters, like EUR, or leave it empty."
+    if wrong:
+        raise InvalidInput(wrong)

@@ -1,34 +1,30 @@
 """One step of a sync run, with at most one call to the broker.
 
-Claim the row by compare-and-set and count the attempt; call, outside any transaction; decide (states.py); write all
-that follows, the import included, in one transaction that first checks that nothing changed meanwhile. A worker that
-dies anywhere in between leaves a lease; once its death is proven or the lease is over, the step is due again.
+Claim the row by compare-and-set and count the attempt; call, outside any transaction, when the token's pace allows it
+(pace.py); decide (deciding.py); write all that follows, the import included, in one transaction that first checks that
+nothing changed meanwhile (settling.py). A worker that dies anywhere in between leaves a lease; once its death is proven
+or the lease is over, the step is due again.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import BinaryIO
 
-from redis import RedisError
-
 from stonks import presence
 from stonks.apart import LARGE_BYTES
-from stonks.brokers.contract import Broker, Pending, Ready, Ticket, Window
+from stonks.brokers.contract import Pending, Ready
 from stonks.brokers.errors import BrokerError, FailureKind
 from stonks.core.errors import NotFound, SecretUnreadable, StatementUnreadable
-from stonks.core.records import Period
 from stonks.db import db, transaction
 from stonks.ledger import archive, repeats, snapshot
 from stonks.ledger.repeats import ReadAs
 from stonks.services import services
-from stonks.sync import allowance, credentials, runs, windows
-from stonks.sync.credentials import TestedAs
+from stonks.sync import pace, runs
 from stonks.sync.settling import Arrival, settle
 from stonks.sync.states import (
     LIVE,
@@ -42,19 +38,17 @@ from stonks.sync.states import (
     RunState,
     Unusable,
 )
-from stonks.sync.tables import Connection, SyncRun
+from stonks.sync.step import DAYS_BACK, Step, read
+from stonks.sync.tables import SyncRun
 
 log = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=330)  # longer than a call may take; a slower import loses no more than its turn
 # Of a large import in a process of its own. Where its death can be seen, nobody waits for this to end.
 LEASE_APART = timedelta(minutes=30)
-DAYS_BACK = 365
 SAME_WINDOW = timedelta(hours=6)
 SAME_DAY = timedelta(hours=20)
 _EARLY = timedelta(seconds=2)  # by which a worker's clock may be behind
-_PROMPT = timedelta(milliseconds=100)  # between counting a call and making it
-_REDIS_AWAY = timedelta(seconds=15)
 _STUMBLED = timedelta(seconds=30)
 _BUSY = timedelta(seconds=20)
 _BUSY_WORDS = "The statement is large and waits for another large one to be read."
@@ -70,49 +64,6 @@ GAVE_UP = Unusable(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """What one step needs to know, read once."""
-
-    run_id: int
-    number: int
-    state: RunState
-    portfolio_id: int
-    connection_id: int | None  # None: a test
-    broker: Broker
-    reason: str
-    tested: TestedAs = field(repr=False)
-    ticket: Ticket | None
-    with_period: bool
-    window: Period | None  # the days to ask for, instead of the last 365
-    kept_statement: int | None  # fetched by a test: imported instead of asking for one
-    allowance: str | None
-
-    @property
-    def claimed(self) -> int:
-        """The step's number while it is being taken."""
-        return self.number + 1
-
-    @property
-    def ids(self) -> dict[str, int | None]:
-        """For log lines."""
-        return {"run": self.run_id, "connection": self.connection_id}
-
-    @property
-    def is_test(self) -> bool:
-        return self.reason == "test"
-
-    @property
-    def credentials_name(self) -> str:
-        return credentials.name_of(services().vault, self.broker.code, self.tested.fields)
-
-    @property
-    def asks_for(self) -> Window:
-        if self.window is not None:
-            return Window(first=self.window.first, last=self.window.last)
-        return Window(days_back=DAYS_BACK if self.with_period else None)
-
-
 def advance(run_id: int, step: int, now: datetime, elsewhere: Elsewhere | None = None) -> None:
     """Takes the run from `step` to its next one; does nothing when someone else has, or when it is not due yet. A large
     statement is let in `elsewhere`; without that, here like any other.
@@ -126,7 +77,7 @@ def advance(run_id: int, step: int, now: datetime, elsewhere: Elsewhere | None =
         settle(run_id, step, GAVE_UP, now)
         return
     try:
-        this = _read(run, services().brokers[run.broker])
+        this = read(run, services().brokers[run.broker])
     except SecretUnreadable:
         settle(run_id, step, SEALED, now)
         return
@@ -140,7 +91,7 @@ def advance(run_id: int, step: int, now: datetime, elsewhere: Elsewhere | None =
     if locked is not None:
         settle(run_id, this.claimed, Locked(locked), now)
         return
-    wait = _wait_before_call(this)
+    wait = pace.wait_before_call(this)
     if wait > timedelta(0):
         settle(run_id, this.claimed, Postponed(wait), services().clock())
         return
@@ -157,7 +108,7 @@ def take_over(run_id: int, step: int, statement: BinaryIO | int, now: datetime) 
         run.lease_until = now + LEASE_APART
         run.held_by = presence.name()
     try:
-        this = replace(_read(run, services().brokers[run.broker]), number=step)
+        this = replace(read(run, services().brokers[run.broker]), number=step)
     except SecretUnreadable:
         settle(run_id, step + 1, SEALED, now)
         return
@@ -178,62 +129,7 @@ def let_go(run_id: int, step: int, now: datetime) -> None:
             run.due_at = now + _STUMBLED
 
 
-def _read(run: SyncRun, broker: Broker) -> _Step:
-    """Raises SecretUnreadable."""
-    return _Step(
-        run_id=run.id,
-        number=run.step,
-        state=RunState(run.state),
-        portfolio_id=run.portfolio_id,
-        connection_id=run.connection_id,
-        broker=broker,
-        reason=run.reason,
-        tested=_opened(run),
-        ticket=Ticket(**json.loads(run.ticket)) if run.ticket else None,
-        with_period=run.with_period,
-        window=windows.of_run(run),
-        kept_statement=run.statement_id if run.state == RunState.QUEUED else None,
-        allowance=run.allowance,
-    )
-
-
-def _opened(run: SyncRun) -> TestedAs:
-    vault = services().vault
-    if run.connection_id is None:
-        return credentials.open_test(vault, run.sealed_credentials or b"", run.portfolio_id)
-    connection = db.session.get(Connection, run.connection_id, populate_existing=True)
-    if connection is None or connection.sealed_credentials is None:  # disconnected in this very moment
-        raise SecretUnreadable("There is no token any more.")
-    fields = credentials.opened(vault, connection.sealed_credentials, credentials.owner_of_connection(connection.id))
-    return TestedAs(fields, connection.only_currency, connection.day_first)
-
-
-def _wait_before_call(this: _Step) -> timedelta:
-    """Zero = the call is counted and noted, and may go now. By the clock at this moment: the claim may have waited long
-    for the database, and so may the note; then what was counted is over, and the call is counted again."""
-    counted_at = services().clock()
-    wait = _distance(this, counted_at)
-    if wait > timedelta(0):
-        return wait
-    _note_call(this, counted_at)
-    now = services().clock()
-    return _distance(this, now) if abs(now - counted_at) > _PROMPT else timedelta(0)
-
-
-def _distance(this: _Step, now: datetime) -> timedelta:
-    """How long the token's allowance wants this call to wait; zero = it is counted and may go."""
-    if this.allowance is None:
-        return timedelta(0)
-    instead = services().redis_clock
-    try:
-        last_known = runs.last_call(this.allowance)
-        return allowance.take(services().redis, this.allowance, now, last_known, instead and instead())
-    except RedisError as error:
-        log.warning("run %s: Redis is away (%s)", this.run_id, type(error).__name__, extra=this.ids)
-        return _REDIS_AWAY
-
-
-def _claim(this: _Step, now: datetime) -> bool:
+def _claim(this: Step, now: datetime) -> bool:
     """Compare-and-set: whoever raises the step first does it. The attempt is counted before anything can go wrong."""
     with transaction():
         run = runs.locked_run(this.run_id)
@@ -246,16 +142,7 @@ def _claim(this: _Step, now: datetime) -> bool:
     return True
 
 
-def _note_call(this: _Step, now: datetime) -> None:
-    """Before the call: what a dead worker asked for counts too."""
-    with transaction():
-        run = runs.locked_run(this.run_id)
-        if run is not None:
-            run.called_at = now
-            run.requests += this.state is RunState.QUEUED
-
-
-def _ask(this: _Step, elsewhere: Elsewhere | None) -> None:
+def _ask(this: Step, elsewhere: Elsewhere | None) -> None:
     try:
         answer: Outcome | Ready = _call(this)
     except BrokerError as error:
@@ -277,7 +164,7 @@ def _ask(this: _Step, elsewhere: Elsewhere | None) -> None:
             settle(this.run_id, this.claimed, Postponed(_BUSY, _BUSY_WORDS), now)
 
 
-def _siblings_statement(this: _Step, now: datetime) -> int | None:
+def _siblings_statement(this: Step, now: datetime) -> int | None:
     """What another portfolio of the same owner fetched with the same credentials in this daily window.
 
     Portfolios that split one query by currency need one statement between them, and some accounts give only one a day.
@@ -289,14 +176,14 @@ def _siblings_statement(this: _Step, now: datetime) -> int | None:
     return archive.of_sibling(this.portfolio_id, this.credentials_name, now - fresh)
 
 
-def _fallback(this: _Step, error: BrokerError, now: datetime) -> int | None:
+def _fallback(this: Step, error: BrokerError, now: datetime) -> int | None:
     """When the broker makes no more statements today, a sibling's of today is as good."""
     of_the_day = this.state is RunState.QUEUED and not this.is_test and this.window is None
     refused = error.kind is FailureKind.NOT_NOW and of_the_day
     return archive.of_sibling(this.portfolio_id, this.credentials_name, now - SAME_DAY) if refused else None
 
 
-def _call(this: _Step) -> Outcome | Ready:
+def _call(this: Step) -> Outcome | Ready:
     """The one call. Raises BrokerError."""
     if this.state is RunState.QUEUED or this.ticket is None:
         return Requested(this.broker.request(this.tested.fields, this.asks_for))
@@ -304,7 +191,7 @@ def _call(this: _Step) -> Outcome | Ready:
     return got
 
 
-def _import_kept(this: _Step, statement_id: int, elsewhere: Elsewhere | None = None) -> None:
+def _import_kept(this: Step, statement_id: int, elsewhere: Elsewhere | None = None) -> None:
     now = services().clock()
     if elsewhere is not None and archive.size_of(statement_id) > LARGE_BYTES:
         if not elsewhere(this.run_id, this.number, statement_id):
@@ -319,7 +206,7 @@ def _import_kept(this: _Step, statement_id: int, elsewhere: Elsewhere | None = N
         _take_in(this, body, now, kept_statement=statement_id)
 
 
-def _take_in(this: _Step, body: BinaryIO, now: datetime, kept_statement: int | None) -> None:
+def _take_in(this: Step, body: BinaryIO, now: datetime, kept_statement: int | None) -> None:
     """Reads the statement to its end and compares it, so that no lock is held meanwhile; then has it let in."""
     try:
         # Days back also when they were refused and the query's own period came: a year is what is wanted.
@@ -341,6 +228,6 @@ def _take_in(this: _Step, body: BinaryIO, now: datetime, kept_statement: int | N
     settle(this.run_id, this.claimed, Arrived(), services().clock(), arrival)
 
 
-def _log_refusal(this: _Step, error: BrokerError) -> None:
+def _log_refusal(this: Step, error: BrokerError) -> None:
     level = logging.WARNING if error.kind is FailureKind.UNKNOWN else logging.INFO
     log.log(level, "run %s: %s (%s)", this.run_id, error.kind, error.code, extra=this.ids)

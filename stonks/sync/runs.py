@@ -1,4 +1,4 @@
-"""Sync runs as rows: starting, ending, cancelling and waking them. What an answer means is decided in states.py.
+"""Sync runs as rows: starting, ending, cancelling and waking them. What an answer means is decided in deciding.py.
 
 The functions that write want to be called inside a transaction, with the connection's row locked first and the run's
 row after it; waking happens after the commit.

@@ -20,16 +20,8 @@ from stonks.ledger import archive, snapshot
 from stonks.ledger.repeats import Compared, Repeated
 from stonks.services import services
 from stonks.sync import runs, telling, windows
-from stonks.sync.states import (
-    LIVE,
-    ConnectionState,
-    Facts,
-    NextSync,
-    Outcome,
-    RunState,
-    Transition,
-    decide,
-)
+from stonks.sync.deciding import decide
+from stonks.sync.states import LIVE, ConnectionState, Facts, NextSync, Outcome, RunState, Transition
 from stonks.sync.tables import Connection, SyncRun
 from stonks.sync.timing import LATER, next_after, next_regular
 

@@ -7,13 +7,20 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from sqlalchemy import bindparam, select
+
 from stonks.brokers.contract import Broker
-from stonks.core.errors import SecretUnreadable
+from stonks.core.errors import NotFound, SecretUnreadable
 from stonks.core.records import Period
+from stonks.db import db
+from stonks.ledger.tables import Portfolio
 from stonks.services import services
 from stonks.sync import credentials, windows
 from stonks.sync.states import STOPPED, ConnectionState, RunState
 from stonks.sync.tables import Connection, SyncRun
+
+_CONNECTION = select(Connection).where(Connection.portfolio_id == bindparam("portfolio_id"))
+_LIVE = select(SyncRun).where(SyncRun.connection_id == bindparam("connection_id"), SyncRun.finished_at.is_(None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +87,52 @@ class ConnectionLine:
     def __str__(self) -> str:
         last, following = _stamp(self.last_success_at, "never"), _stamp(self.next_run_at, "stopped")
         return f"{self.portfolio_id}  {self.portfolio}  {self.broker}  {self.state}  last {last}  next {following}"
+
+
+def view(portfolio_id: int) -> ConnectionView | None:
+    """How the portfolio is connected; None when it never was."""
+    connection = connection_of(portfolio_id)
+    if connection is None:
+        return None
+    return of_connection(connection, db.session.scalar(_LIVE, {"connection_id": connection.id}))
+
+
+def test_view(portfolio_id: int, run_id: int) -> RunView:
+    """Raises NotFound for a run of another portfolio."""
+    run = db.session.get(SyncRun, run_id)
+    if run is None or run.portfolio_id != portfolio_id:
+        raise NotFound("There is no such connection test.")
+    return of_run(run)
+
+
+def runs(portfolio_id: int, limit: int = 20) -> list[RunView]:
+    """The newest first, tests included, uploads not."""
+    newest = select(SyncRun).where(SyncRun.portfolio_id == portfolio_id, SyncRun.reason != "upload")
+    return [of_run(run) for run in db.session.scalars(newest.order_by(SyncRun.id.desc()).limit(limit))]
+
+
+def history(portfolio_id: int, limit: int) -> list[RunView]:
+    """All that was tried to bring something in, the newest first: syncs, tests and uploads."""
+    newest = select(SyncRun).where(SyncRun.portfolio_id == portfolio_id).order_by(SyncRun.id.desc()).limit(limit)
+    return [of_run(run) for run in db.session.scalars(newest)]
+
+
+def list_all() -> list[ConnectionLine]:
+    found = db.session.execute(
+        select(Connection, Portfolio.name)
+        .join(Portfolio, Portfolio.id == Connection.portfolio_id)
+        .order_by(Connection.portfolio_id)
+    )
+    return [
+        ConnectionLine(row.portfolio_id, name, row.broker, row.state, row.last_success_at, row.next_run_at)
+        for row, name in found
+    ]
+
+
+def connection_of(portfolio_id: int, *, lock: bool = False) -> Connection | None:
+    """The portfolio's row; with `lock` as it is now, held until the transaction ends."""
+    query = _CONNECTION.with_for_update() if lock else _CONNECTION
+    return db.session.scalar(query, {"portfolio_id": portfolio_id})
 
 
 def of_run(run: SyncRun) -> RunView:

@@ -10,6 +10,7 @@ import pytest
 from stonks.brokers.contract import Pending, Ticket
 from stonks.brokers.errors import BrokerError, FailureKind
 from stonks.brokers.ibkr.errors import MEANINGS, Step, refusal, still_pending
+from stonks.sync.deciding import decide
 from stonks.sync.states import (
     LIVE,
     Arrived,
@@ -21,7 +22,6 @@ from stonks.sync.states import (
     Requested,
     RunState,
     Unusable,
-    decide,
 )
 
 NOW = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)

@@ -1,0 +1,53 @@
+"""Whether a step's call may go now: the token's allowance, counted at the moment of the call, and noted in the run."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from redis import RedisError
+
+from stonks.db import transaction
+from stonks.services import services
+from stonks.sync import allowance, runs
+from stonks.sync.states import RunState
+from stonks.sync.step import Step
+
+log = logging.getLogger(__name__)
+
+_PROMPT = timedelta(milliseconds=100)  # between counting a call and making it
+_REDIS_AWAY = timedelta(seconds=15)
+
+
+def wait_before_call(this: Step) -> timedelta:
+    """Zero = the call is counted and noted, and may go now. By the clock at this moment: the claim may have waited long
+    for the database, and so may the note; then what was counted is over, and the call is counted again."""
+    counted_at = services().clock()
+    wait = _distance(this, counted_at)
+    if wait > timedelta(0):
+        return wait
+    _note_call(this, counted_at)
+    now = services().clock()
+    return _distance(this, now) if abs(now - counted_at) > _PROMPT else timedelta(0)
+
+
+def _distance(this: Step, now: datetime) -> timedelta:
+    """How long the token's allowance wants this call to wait; zero = it is counted and may go."""
+    if this.allowance is None:
+        return timedelta(0)
+    instead = services().redis_clock
+    try:
+        last_known = runs.last_call(this.allowance)
+        return allowance.take(services().redis, this.allowance, now, last_known, instead and instead())
+    except RedisError as error:
+        log.warning("run %s: Redis is away (%s)", this.run_id, type(error).__name__, extra=this.ids)
+        return _REDIS_AWAY
+
+
+def _note_call(this: Step, now: datetime) -> None:
+    """Before the call: what a dead worker asked for counts too."""
+    with transaction():
+        run = runs.locked_run(this.run_id)
+        if run is not None:
+            run.called_at = now
+            run.requests += this.state is RunState.QUEUED
