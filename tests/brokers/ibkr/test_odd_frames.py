@@ -123,6 +123,18 @@ def test_each_refusal_says_what_the_file_is(reason: str, body: str | bytes) -> N
     assert refused(body).reason == reason
 
 
+CONFIRMS = (
+    '<FlexQueryResponse queryName="q"><FlexStatements count="1"><FlexStatement accountId="U1">{trades}<TradeConfirms>'
+    '<TradeConfirm symbol="AAPL" tradeID="1" price="189.5" /></TradeConfirms></FlexStatement></FlexStatements>'
+    "</FlexQueryResponse>"
+)
+
+
+def test_trade_confirmations_are_told_by_what_they_hold() -> None:
+    assert refused(CONFIRMS.format(trades="")).reason == "trade-confirmation"
+    assert read(CONFIRMS.format(trades="<Trades></Trades>")) == []
+
+
 @pytest.mark.parametrize("encoding", ["no-such-one", "gb2312"])
 def test_xml_in_an_unknown_encoding_is_refused(encoding: str) -> None:
     assert refused(f'<?xml version="1.0" encoding="{encoding}"?>{XML}').reason == "malformed-xml"
