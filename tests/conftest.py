@@ -220,7 +220,7 @@ def kept_pg_app(kept_settings: Settings, pg_with_tables: str) -> KeptApp:
 @pytest.fixture
 def pg_app(kept_pg_app: KeptApp, settings: Settings, clock: Clock, pg_with_tables: str) -> Iterator[Flask]:
     """The same as `app`, on PostgreSQL."""
-    servers.empty_tables(pg_with_tables, db.metadata.tables)
+    servers.empty_tables(pg_with_tables, [table.name for table in db.metadata.sorted_tables])
     yield from _app_of(replace(settings, database_url=pg_with_tables), kept_pg_app).for_one_test(clock)
 
 
