@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
+from itertools import pairwise
 
 import pytest
 from sqlalchemy import select
@@ -12,6 +14,7 @@ from stonks.brokers.errors import FailureKind
 from stonks.db import db, transaction
 from stonks.ledger.tables import Portfolio
 from stonks.sync import connecting, schedule
+from stonks.sync.allowance import SPACING
 from stonks.sync.states import ConnectionState, RunState
 from stonks.sync.tables import SyncRun
 from tests.sync.conftest import Desk, refusal
@@ -97,3 +100,22 @@ def test_a_run_under_way_asks_nothing_once_another_has_met_a_lockout_of_their_to
     schedule.tick(desk.clock())
     live = db.session.scalars(select(SyncRun.id).where(SyncRun.finished_at.is_(None))).all()
     assert [desk.finish(run).state for run in live] == [RunState.SUCCEEDED, RunState.SUCCEEDED]
+
+
+def test_one_that_is_disconnected_in_mid_air_leaves_the_other_its_token_and_its_pace(desk: Desk) -> None:
+    sibling = sibling_of(desk)
+    first, second = desk.save().run_id, sibling.save().run_id
+    asked_at: list[datetime] = []
+
+    def disconnected() -> None:
+        asked_at.append(desk.clock())
+        if len(asked_at) == 1:
+            connecting.disconnect(desk.portfolio_id, desk.clock())
+
+    desk.broker.meanwhile = disconnected
+    assert desk.step(first).state == RunState.CANCELLED
+    assert sibling.finish(second).state == RunState.SUCCEEDED
+    assert all(later - earlier >= SPACING for earlier, later in pairwise(asked_at))
+    assert len(asked_at) == 3
+    assert desk.entries() == 2
+    assert (desk.connection().sealed_credentials, sibling.connection().state) == (None, ConnectionState.ACTIVE)
