@@ -13,6 +13,7 @@ from redis import Redis
 from sqlalchemy.engine import Connection
 
 from stonks.sync.allowance import SPACING, take
+from stonks.sync.states import Postponed
 from tests.listening import listen
 from tests.sync.conftest import Desk
 
@@ -128,6 +129,15 @@ def test_a_call_that_waited_for_the_database_is_counted_when_it_is_made(desk: De
     assert len(called) == 1
     desk.finish(second)
     assert called[1] - called[0] >= SPACING
+
+
+def test_a_call_is_counted_again_when_the_clock_is_set_back_before_it_goes(desk: Desk) -> None:
+    """Nobody can tell then how long it waited."""
+    desk.save()
+    waits_for_the_database(desk, 2, seconds=-3600)
+    assert desk.step().waiting_for == Postponed(GO).why
+    assert desk.broker.calls == []
+    assert desk.finish().state == "SUCCEEDED"
 
 
 def waits_for_the_database(desk: Desk, write: int, seconds: float) -> None:
