@@ -11,7 +11,10 @@ const draw = (box) => {
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const number = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 0 });
   const short = new Intl.NumberFormat("en-GB", { notation: "compact", maximumFractionDigits: 1 });
-  const words = (value, at) => (at == null ? "" : value == null ? "not known" : number.format(value).replaceAll(",", "\u2009"));
+  // Where nothing is pointed at, the legend tells of the last day.
+  const at = (series, place) => series[place ?? days.length - 1];
+  const words = (value) => (value == null ? "not known" : number.format(value).replaceAll(",", "\u2009"));
+  const day = (seconds) => new Date(seconds * 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
   const axis = { stroke: colour("--muted"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, font: "12px Inter, system-ui, sans-serif" };
   const options = {
     ...size(box),
@@ -21,9 +24,9 @@ const draw = (box) => {
     cursor: { y: false },
     axes: [axis, { ...axis, size: 56, values: (_chart, ticks) => ticks.map((tick) => short.format(tick)) }],
     series: [
-      { label: "Day", value: (_chart, seconds) => (seconds == null ? "" : new Date(seconds * 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" })) },
-      { label: box.dataset.invested, stroke: colour("--muted"), width: 2, dash: [6, 4], paths: uPlot.paths.stepped({ align: 1 }), points: { show: false }, value: (_chart, value, _series, at) => words(value, at) },
-      { label: box.dataset.value, stroke: colour("--accent"), width: 2, spanGaps: false, points: { show: fewKnown, size: 5 }, value: (_chart, value, _series, at) => words(value, at) },
+      { label: "Day", value: (_chart, _seconds, _series, place) => day(at(times, place)) },
+      { label: box.dataset.invested, stroke: colour("--muted"), width: 2, dash: [6, 4], paths: uPlot.paths.stepped({ align: 1 }), points: { show: false }, value: (_chart, _value, _series, place) => words(at(invested, place)) },
+      { label: box.dataset.value, stroke: colour("--accent"), width: 2, spanGaps: false, points: { show: fewKnown, size: 5 }, value: (_chart, _value, _series, place) => words(at(values, place)) },
     ],
   };
   box.replaceChildren();

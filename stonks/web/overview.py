@@ -16,7 +16,7 @@ from stonks.portfolio.overview import Overview, Slice
 from stonks.services import services
 from stonks.sync import connecting
 from stonks.sync.states import ConnectionState
-from stonks.web import charts, filters, frame
+from stonks.web import charts, csv_file, filters, frame
 from stonks.web.pages import PortfolioPage, portfolio_page
 from stonks.web.reconciling import opening_of
 
@@ -40,6 +40,8 @@ def show(portfolio_id: int) -> ResponseReturnValue:
         connection = connecting.view(portfolio_id)
         connected = connection is not None and connection.state != ConnectionState.DISCONNECTED
         return render_template("overview/empty.html", page=page, connected=connected)
+    if request.args.get("as") == "csv":
+        return csv_file.answer("cash", ("Currency", "Moved"), figures.standing(page.portfolio, _today()).cash)
     content = figures.remembered(page.portfolio, ("overview", _today()), lambda: _standing(page))
     return frame.around("overview/page.html", page, content)
 

@@ -82,6 +82,8 @@ def test_values_over_time_are_drawn_and_stand_in_a_table_without_script(
         sign_in(page, product)
         page.goto(f"{product.address}{filled}/performance?last=2025-11-14")
         expect(page.locator(".time-chart canvas")).to_have_count(1 if script else 0)
+        if script:  # with nothing pointed at
+            expect(page.locator(".time-chart .u-legend")).to_contain_text("14 Nov 2025")
         page.get_by_text("Table", exact=True).click()
         expect(page.get_by_role("rowheader", name="12 Nov 2025")).to_be_visible()
         context.close()

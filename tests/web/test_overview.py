@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Callable
 from datetime import date
@@ -54,6 +55,24 @@ def test_an_empty_portfolio_says_how_to_begin(signed_in: FlaskClient, mine: Port
     text = see(signed_in, mine)
     assert "Connect Interactive Brokers" in text
     assert "Upload a statement" in text
+
+
+def test_the_file_of_cash_movements_has_what_the_overview_shows(
+    signed_in: FlaskClient, mine: Portfolio, let: Let
+) -> None:
+    let(
+        trade("1", quantity="3", price="100.123456", on=date(2025, 2, 3), commission="-1"),
+        dividend("2", "20.5", date(2026, 4, 1))._replace(currency="EUR"),
+    )
+    page = signed_in.get(f"/portfolios/{mine.id}").text
+    link = re.search(r'href="([^"]+as=csv[^"]*)">Export CSV<span class="hidden-text"> of cash movements', page)
+    assert link
+    assert "EUR 20.50 EUR USD -301.37 USD" in words(page)
+    answer = signed_in.get(html.unescape(link[1]))
+    assert (answer.mimetype, answer.text.splitlines()) == (
+        "text/csv",
+        ["\ufeffCurrency,Moved", "EUR,20.5", "USD,-301.370368"],
+    )
 
 
 def test_it_is_nobody_elses(signed_in: FlaskClient, anothers: Portfolio) -> None:
