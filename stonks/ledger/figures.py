@@ -152,6 +152,11 @@ def remembered(portfolio: Portfolio, asked: tuple[Any, ...], make: Callable[[], 
     return _consistent(portfolio, lambda _state: make(), ("made", *asked))
 
 
+def whole(portfolio: Portfolio, make: Callable[[], _T]) -> _T:
+    """What `make` makes of the figures in as many looks as it takes, all of them at one state. Raises Stale."""
+    return _consistent(portfolio, lambda _state: make())
+
+
 def of_entries(portfolio: Portfolio, asked: tuple[Any, ...], make: Callable[[], _T]) -> _T:
     """What `make` makes of the entries alone, stale figures or not; given again until the ledger changes."""
     before = snapshot.state(portfolio.id)

@@ -40,7 +40,10 @@ def gains(portfolio_id: int) -> ResponseReturnValue:
         rows = ((one, sums.gain, sums.sales, sums.unknown) for one, sums in by_year.items())
         return csv_file.answer("gains-by-year", ("Year", f"Gain {base}", "Closed lots", "Not known"), rows)
     if request.args.get("as") == "csv":
-        return csv_file.answer("gains", (*_HEAD, f"Gain {base}"), _rows(realised.every_sale(portfolio_id, year)))
+        head = (*_HEAD, f"Gain {base}")
+        return figures.whole(
+            page.portfolio, lambda: csv_file.answer("gains", head, _rows(realised.every_sale(portfolio_id, year)))
+        )
     total = by_year[year] if year else realised.added(list(by_year.values()))
     count = total.sales + total.unknown
     number = min(paging.asked(), max(count - 1, 0) // PAGE_SIZE)

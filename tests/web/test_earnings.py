@@ -13,8 +13,9 @@ from flask.testing import FlaskClient
 
 from stonks.accounts import users
 from stonks.core.records import CashKind, Record, Side
-from stonks.ledger import portfolios
+from stonks.ledger import portfolios, realised
 from stonks.ledger.importing import import_reading
+from stonks.ledger.realised import Sale
 from stonks.ledger.tables import Portfolio
 from tests.conftest import Clock
 from tests.readings import ReadingOf, dividend, trade
@@ -51,6 +52,24 @@ def test_the_csv_of_gains_adds_up_to_all_digits(signed_in: FlaskClient, earned: 
     rows = table(signed_in, f"/portfolios/{earned.id}/gains?year=all&as=csv")
     assert sum(Decimal(row["Gain USD"]) for row in rows) == Decimal(77)
     assert [row["Days held"] for row in rows] == ["392", "211"]
+
+
+def test_the_csv_of_gains_never_mixes_two_states(
+    signed_in: FlaskClient, earned: Portfolio, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, parts = realised.sales, []
+
+    def one_at_a_time(*asked, **how) -> list[Sale]:
+        parts.append(how["skip"])
+        if parts == [0, 1]:  # a cheaper purchase of before comes in between the first row and the second
+            late = trade("7", quantity="3", price="10", on=date(2025, 1, 2), commission="-1")
+            import_reading(earned.id, ReadingOf([late]), origin="upload", now=clock.now)
+        return read(*asked, **how)
+
+    monkeypatch.setattr(realised, "AT_ONCE", 1)
+    monkeypatch.setattr(realised, "sales", one_at_a_time)
+    rows = table(signed_in, f"/portfolios/{earned.id}/gains?year=all&as=csv")
+    assert [row["Opened"] for row in rows] == ["2025-01-02", "2025-01-02"]
 
 
 def test_income_is_by_month_instrument_and_currency(signed_in: FlaskClient, earned: Portfolio) -> None:
