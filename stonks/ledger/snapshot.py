@@ -192,7 +192,16 @@ class _Part:
         months = select(SnapshotMonth.month).where(
             SnapshotMonth.portfolio_id == self._id, SnapshotMonth.month >= since.replace(day=1)
         )
+        # Something that paid and never moved has income, and is no holding.
+        paid = select(Entry.symbol, Entry.isin, Entry.asset_class).where(
+            Entry.portfolio_id == self._id,
+            Entry.discarded_at.is_(None),
+            Entry.kind == "CASH",
+            Entry.entry_date >= since,
+        )
+        payers = {name_of(*row) for row in db.session.execute(paid.distinct())} - {("", "")}
         found: set[Mark] = {(NAME, *name_of(*row)) for row in db.session.execute(holding)}
+        found |= {(NAME, *name) for name in payers}
         found |= {(MONTH, marks.of_month(month), "") for month in db.session.scalars(months)}
         with transaction():
             if not self._still():

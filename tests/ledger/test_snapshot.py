@@ -291,6 +291,19 @@ def test_a_change_while_figures_are_reckoned_is_not_lost(
     assert db.session.scalar(select(SnapshotHolding.quantity)) == 22
 
 
+@pytest.mark.parametrize("before", [[], [FxRate(DAY, "EUR", "USD", Decimal("1.2"))]])
+def test_a_late_rate_converts_what_was_paid_by_something_never_held(
+    portfolio_id: int, clock: Clock, before: list[FxRate]
+) -> None:
+    paid = dividend("1", "5", DAY + timedelta(days=1))._replace(currency="EUR")
+    change(portfolio_id, ("import", [paid], [], before), clock)
+    stored(portfolio_id)
+    change(portfolio_id, ("import", [], [], [FxRate(DAY + timedelta(days=1), "EUR", "USD", Decimal("1.1"))]), clock)
+    found = stored(portfolio_id)
+    assert [row["gross_base"] for row in found["snapshot_income"].values()] == [Decimal("5.5")]
+    assert found == made_anew(portfolio_id)
+
+
 def test_what_one_left_undone_the_next_goes_on_with(
     portfolio_id: int, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
