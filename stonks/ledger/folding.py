@@ -10,7 +10,7 @@ from decimal import Decimal
 from itertools import chain
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, false, func, or_, select
+from sqlalchemy import ColumnElement, and_, false, func, null, or_, select
 
 from stonks.core.amounts import PER_HUNDRED_CLASSES
 from stonks.core.records import CashKind, FxRate
@@ -33,6 +33,7 @@ _COLUMNS = (
     Entry.other_currency, Entry.cancels, Entry.asset_class, Entry.multiplier, Entry.external_id, Entry.original_id,
     Entry.action_kind, Entry.action_id, Entry.executed_at, Entry.report_date, Entry.description, Entry.notes,
 )  # fmt: skip
+_NAMING = (Entry.kind, Entry.symbol, Entry.isin, Entry.currency, Entry.asset_class, Entry.multiplier)
 _ZERO = Decimal(0)
 
 
@@ -86,6 +87,21 @@ def folding(portfolio_id: int) -> Folding:
     for key, price in prices.newest(portfolio_id).items():
         found.prices[key] = newer(found.prices.get(key), price)
     return found
+
+
+def instruments(portfolio_id: int) -> list[Instrument]:
+    """All there ever were, by name alone: for when the stored figures are not there to tell. Folds nothing."""
+    query = (
+        select(*_NAMING, null().label("description"))
+        .where(Entry.portfolio_id == portfolio_id, Entry.discarded_at.is_(None))
+        .group_by(*_NAMING)
+        .order_by(func.max(Entry.entry_date), func.max(Entry.id))
+    )
+    rows, positions = list(db.session.execute(query)), latest_positions(portfolio_id)
+    found, names = Folding(), _Names(chain(rows, positions))
+    for row in chain((row for row in rows if row.kind in MOVING), positions):
+        _know(found, names.key(row), names, row)
+    return list(found.instruments.values())
 
 
 def rows_of(portfolio_id: int, *conditions: ColumnElement[bool]) -> Iterator[Any]:

@@ -10,10 +10,11 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
 
-from stonks.ledger import figures, price_file, prices
-from stonks.ledger.figures import Holding
+from stonks.ledger import figures, folding, price_file, prices
+from stonks.ledger.figures import Holding, Stale
 from stonks.ledger.price_file import PriceFile, PricesUnreadable
 from stonks.ledger.prices import Saved
+from stonks.ledger.tables import Portfolio
 from stonks.portfolio.valuation import UPLOADED, Instrument, Price
 from stonks.services import services
 from stonks.sync import pricing
@@ -48,9 +49,8 @@ def upload(portfolio_id: int) -> ResponseReturnValue:
     file = request.files.get("prices")
     if file is None or not file.filename:
         return _page(portfolio_id, error="Choose a file first."), 422
-    known = figures.instruments(page.portfolio)
     try:
-        found = price_file.read_prices(file.stream.read(), known, services().clock().date())
+        found = price_file.read_prices(file.stream.read(), _known(page.portfolio), services().clock().date())
     except PricesUnreadable as refusal:
         return _page(portfolio_id, error=str(refusal)), 422
     saved = prices.save(portfolio_id, UPLOADED, found.quotes)
@@ -68,12 +68,26 @@ def remove(portfolio_id: int) -> ResponseReturnValue:
     return redirect(url_for("prices.show", portfolio_id=portfolio_id), 303)
 
 
+def _known(portfolio: Portfolio) -> list[Instrument]:
+    """What prices may be of. A file is not sent twice because the figures are just being reckoned."""
+    try:
+        return figures.instruments(portfolio)
+    except Stale:
+        return folding.instruments(portfolio.id)
+
+
 def _page(portfolio_id: int, *, error: str = "", outcome: Outcome | None = None) -> str:
     page = portfolio_page(portfolio_id)
+    quoted: list[Quoted] | None = None
+    try:
+        quoted = _quoted(figures.holdings(page.portfolio, services().clock().date()))
+    except Stale:
+        if not (error or outcome):
+            raise
     return render_template(
         "prices/page.html",
         page=page,
-        quoted=_quoted(figures.holdings(page.portfolio, services().clock().date())),
+        quoted=quoted,
         error=error,
         outcome=outcome,
         uploaded=UPLOADED,

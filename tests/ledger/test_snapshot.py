@@ -206,6 +206,8 @@ def assert_whole_fold_agrees(portfolio_id: int, found: dict[str, Any]) -> None:
     held = holdings.fold(everything.movements, reported_short=everything.reported_short)
     rows = {key: row for (key,), row in found["snapshot_holdings"].items()}
     assert rows.keys() == everything.instruments.keys()
+    by_name = {one.key: one.isin for one in folding.instruments(portfolio_id)}
+    assert by_name == {key: one.isin for key, one in everything.instruments.items()}
     for key, one in everything.instruments.items():
         row, book = rows[key], held.books.get(key) or holdings.Book(key)
         assert (row["quantity"], row["cost"], row["missing"]) == (book.quantity, book.cost, book.missing)

@@ -11,6 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from stonks.db import db, transaction
+from stonks.ledger import figures
 from stonks.ledger.importing import import_reading
 from stonks.ledger.tables import Portfolio, PriceFetch
 from stonks.prices.tiingo.adapter import TiingoSource
@@ -67,6 +68,21 @@ def test_a_file_that_cant_be_read_saves_nothing(signed_in: FlaskClient, held: Po
     assert "Nothing was saved." in text
     assert "3 Nov 2025 old last trade" in text
     assert "Choose a file first." in plain(signed_in.post(f"/portfolios/{held.id}/prices").text)
+
+
+def test_prices_that_come_while_figures_are_reckoned_are_saved_and_said_to_be(
+    signed_in: FlaskClient, held: Portfolio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as update:
+        update.setattr(figures, "PATIENCE_SECONDS", -1)
+        update.setattr("stonks.ledger.snapshot.ARITHMETIC", 999)
+        assert signed_in.get(f"/portfolios/{held.id}/prices").status_code == 503
+        text = upload(signed_in, held, HEADER + "2026-11-19,AAPL,200,USD\n2026-11-19,MSFT,1,USD")
+        assert "1 new price, 0 replaced, 0 known." in text
+        assert "Your figures are being worked out." in text
+        assert "Nothing is held" not in text
+        assert "Choose a file first." in plain(signed_in.post(f"/portfolios/{held.id}/prices").text)
+    assert "200.00 USD 19 Nov 2026 uploaded" in see(signed_in, held, "/prices")
 
 
 def test_an_uploaded_price_is_removed(signed_in: FlaskClient, held: Portfolio) -> None:
