@@ -83,8 +83,7 @@ def import_statement(file: Path, portfolio_id: int, broker: str) -> None:
     """Import FILE into a portfolio."""
     if broker not in services().brokers:
         _fail(f"There is no broker {broker!r}; there is: {', '.join(services().brokers)}.", status=2)
-    if db.session.get(Portfolio, portfolio_id) is None:
-        _fail(f"There is no portfolio {portfolio_id}.")
+    _demand_portfolio(portfolio_id)
     with file.open("rb") as body:
         outcome = uploading.take_in(portfolio_id, body, ReadAs(services().brokers[broker]), file.name)
     click.echo(f"new {outcome.new} known {outcome.known} amended {outcome.amended} problems {outcome.problems}")
@@ -99,8 +98,8 @@ def replay_statements(portfolio_id: int | None, apply: bool) -> None:
     Each row counts once, where it was told last. Rows that can't be read: "read now" could not be read so far,
     "unread" are new among them, "still" were known and stay.
     """
-    if portfolio_id is not None and db.session.get(Portfolio, portfolio_id) is None:
-        _fail(f"There is no portfolio {portfolio_id}.")
+    if portfolio_id is not None:
+        _demand_portfolio(portfolio_id)
     changes = 0
     for number in [portfolio_id] if portfolio_id is not None else replaying.portfolios():
         click.echo(f"portfolio {number}")
@@ -152,6 +151,7 @@ def list_connections() -> None:
 @click.argument("portfolio_id", metavar="ID", type=int)
 def sync(portfolio_id: int) -> None:
     """Start a run of portfolio ID now."""
+    _demand_portfolio(portfolio_id)
     run_id = connecting.sync_now(portfolio_id, services().clock())
     click.echo(f"run {run_id} started")
 
@@ -182,6 +182,11 @@ def rotate_keys() -> None:
     click.echo(f"sealed again {outcome.done}, could not be opened {outcome.lost}")
     if outcome.lost:
         sys.exit(1)
+
+
+def _demand_portfolio(portfolio_id: int) -> None:
+    if db.session.get(Portfolio, portfolio_id) is None:
+        _fail(f"There is no portfolio {portfolio_id}.")
 
 
 def _fail(line: str, status: int = 1) -> NoReturn:

@@ -122,6 +122,11 @@ def test_connections_are_listed_without_their_tokens(app: Flask, portfolio_id: i
     assert TOKEN not in done.output
 
 
+def test_a_sync_of_a_portfolio_that_is_not_there_says_so(app: Flask, portfolio_id: int) -> None:
+    refused = run(app, "connection", "sync", str(portfolio_id + 1))
+    assert (refused.exit_code, refused.output) == (1, f"There is no portfolio {portfolio_id + 1}.\n")
+
+
 def test_a_sync_of_what_is_not_connected_is_refused(app: Flask, portfolio_id: int) -> None:
     done = run(app, "connection", "sync", str(portfolio_id))
     assert done.exit_code == 1
