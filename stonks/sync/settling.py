@@ -68,12 +68,13 @@ def settle(
             run.statement_id = None
         summary = _let_in(run, connection, broker, arrival, now) if arrival else None
         transition = decide(_facts(run, connection, broker), outcome, now)
+        before = run.state
         _write_run(run, transition, now)
         if run.reason != "test" and connection is not None:
             _write_connection(connection, broker, transition, summary, now)
         if transition.run in LIVE and transition.wait <= timedelta(0):
             due = run.step
-        _log(run, transition)
+        _log(run, transition, before)
     if due is not None:
         runs.wake(run_id, due)
     if arrival is not None and arrival.compared is not None and found is not None:
@@ -211,7 +212,10 @@ def _after_success(connection: Connection, broker: Broker, summary: StatementSum
     return regular
 
 
-def _log(run: SyncRun, transition: Transition) -> None:
+def _log(run: SyncRun, transition: Transition, before: str) -> None:
+    """A line when the run gets somewhere; a poll that leaves it where it was is for debugging only."""
     ids: dict[str, Any] = {"run": run.id, "connection": run.connection_id}
-    what = f" ({transition.failure} {transition.code or ''})" if transition.failure else ""
-    log.info("run %s of connection %s: %s%s", run.id, run.connection_id, transition.run, what, extra=ids)
+    whose = "a test" if run.reason == "test" else f"connection {run.connection_id}"
+    why = " ".join(filter(None, (transition.failure, transition.code)))
+    level = logging.DEBUG if transition.run == before else logging.INFO
+    log.log(level, "run %s of %s: %s%s", run.id, whose, transition.run, f" ({why})" if why else "", extra=ids)

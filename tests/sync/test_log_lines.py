@@ -6,6 +6,7 @@ import logging
 
 import pytest
 
+from stonks.brokers.contract import Pending
 from stonks.brokers.errors import FailureKind
 from stonks.sync import runner, schedule
 from tests.sync.conftest import Desk, refusal
@@ -35,3 +36,15 @@ def test_each_line_of_a_sync_names_its_run_and_its_connection(desk: Desk, caplog
     assert {record.module for record in lines} == {"runner", "schedule", "settling"}
     found = {(vars(record).get("run"), vars(record).get("connection")) for record in lines}
     assert found == {(1, desk.connection().id), (2, desk.connection().id)}
+
+
+def test_a_statement_that_is_asked_for_many_times_is_told_of_once(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "stonks.sync")
+    desk.broker.answers = ["ticket", *[Pending(code="1019")] * 8]
+    desk.save()
+    desk.finish()
+    connection = desk.connection().id
+    assert [record.getMessage() for record in caplog.records if record.module == "settling"] == [
+        f"run 1 of connection {connection}: AWAITING_STATEMENT",
+        f"run 1 of connection {connection}: SUCCEEDED",
+    ]
