@@ -62,6 +62,11 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// A button that waits keeps its place in the order of tabs, which a disabled one would lose together with the focus.
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[aria-disabled=true]")) event.preventDefault();
+});
+
 document.addEventListener("submit", (event) => {
   // A second press of the same button would send a plain form twice.
   const form = event.target;

@@ -152,3 +152,22 @@ def test_a_failed_test_names_the_code_and_what_to_do(
     region = signed_in.get_by_role("region", name="Connection test")
     expect(region).to_contain_text("1015", timeout=30_000)
     expect(region).to_contain_text("30 minutes")
+
+
+def test_focus_stays_on_the_button_that_was_pressed_while_its_answer_comes_and_goes(
+    signed_in: Page, a_portfolio: Portfolio, broker: PracticeBroker
+) -> None:
+    broker.add_query(token_for("2011"), "2011", YEAR)
+    portfolio = a_portfolio()
+    fill_connection(signed_in, portfolio, "2011")
+    test = signed_in.get_by_role("button", name="Test Connection")
+    test.press("Enter")
+    expect(signed_in.get_by_role("region", name="Connection test")).to_contain_text("Connected:", timeout=30_000)
+    expect(test).to_be_focused()
+    signed_in.get_by_role("button", name="Save", exact=True).click()
+    wait_for_banner(signed_in, portfolio, "5 new transactions were imported")
+    signed_in.goto(portfolio + "/settings")
+    sync = signed_in.get_by_role("button", name="Sync now")
+    sync.press("Enter")
+    expect(signed_in.get_by_role("region", name="Connection status")).to_contain_text("5 known", timeout=30_000)
+    expect(sync).to_be_focused()
