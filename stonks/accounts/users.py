@@ -55,7 +55,7 @@ def create(email: str, password: str, now: datetime, *, only_as_first: bool = Fa
         if only_as_first and count():
             raise InvalidInput({"email": "The first account was made meanwhile. Sign in with it."})
         if db.session.scalar(select(User.id).where(User.email == email)):
-            raise InvalidInput({"email": "There is already an account with this e-mail."})
+            raise InvalidInput({"email": "There is already an account with this email address."})
         user = User(email=email, password_hash=password_hash, session_epoch=0, created_at=now)
         db.session.add(user)
     return user
@@ -100,9 +100,9 @@ def _checked_email(email: str) -> str:
     name, _, domain = email.rpartition("@")
     looks_right = name and ("." in domain.strip(".") or domain == "localhost") and len(email.split()) == 1
     if not looks_right:
-        raise InvalidInput({"email": "Enter an e-mail address, like name@example.com."})
+        raise InvalidInput({"email": "Enter an email address, like name@example.com."})
     if len(email) > 254:
-        raise InvalidInput({"email": "An e-mail address has at most 254 characters."})
+        raise InvalidInput({"email": "An email address has at most 254 characters."})
     return email
 
 

@@ -38,12 +38,12 @@ class SignedIn(UserMixin):
 class AccountForm(FlaskForm):
     """For a new account."""
 
-    email = EmailField("Email", [DataRequired("Enter your e-mail address.")])
+    email = EmailField("Email", [DataRequired("Enter your email address.")])
     password = PasswordField("Password", [DataRequired("Choose a password.")])
 
 
 class SignInForm(FlaskForm):
-    email = EmailField("Email", [DataRequired("Enter your e-mail address.")])
+    email = EmailField("Email", [DataRequired("Enter your email address.")])
     password = PasswordField("Password", [DataRequired("Enter your password.")])
 
 
@@ -101,7 +101,7 @@ def sign_in() -> ResponseReturnValue:
         if user:
             _begin_session(user)
             return redirect(after, 303)
-        form.form_errors.append("E-mail and password do not match an account here.")
+        form.form_errors.append("Email and password do not match an account here.")
     page = render_template("auth/sign_in.html", form=form, open_registration=services().settings.open_registration)
     return page, 422 if form.is_submitted() else 200
 

@@ -69,7 +69,7 @@ def test_signing_in_leads_nowhere_else(client: FlaskClient, owner: users.User, a
 def test_a_wrong_password_says_no_more_than_it_must(client: FlaskClient, owner: users.User) -> None:
     answer = sign_in(client, "wrong password")
     assert answer.status_code == 422
-    assert "E-mail and password do not match an account here." in answer.text
+    assert "Email and password do not match an account here." in answer.text
     assert client.get("/portfolios").status_code == 303
 
 

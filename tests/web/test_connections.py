@@ -201,17 +201,17 @@ def test_a_test_shows_itself_under_way_and_then_what_it_found(
     assert TYPED["secret"] not in found
 
 
-def test_a_failed_test_gives_the_code_the_meaning_and_the_remedy(
-    signed_in: FlaskClient, mine: Portfolio, paper: PaperBroker, work: Work
+@pytest.mark.parametrize("meaning", ["The paper secret is invalid.", "The paper secret is invalid (code P-15)."])
+def test_a_failed_test_gives_the_code_once_the_meaning_and_the_remedy(
+    signed_in: FlaskClient, mine: Portfolio, paper: PaperBroker, work: Work, meaning: str
 ) -> None:
-    paper.failure = BrokerError(
-        FailureKind.CREDENTIALS, "P-15", "The paper secret is invalid.", remedy="Open another envelope."
-    )
+    paper.failure = BrokerError(FailureKind.CREDENTIALS, "P-15", meaning, remedy="Open another envelope.")
     poll = start_test(signed_in, mine).split('hx-get="')[1].split('"')[0]
     work()
     found = signed_in.get(poll, headers=FRAGMENT).text
-    for words in ("P-15", "The paper secret is invalid.", "Open another envelope."):
+    for words in (meaning, "Open another envelope."):
         assert words in found
+    assert found.count("P-15") == 1
     assert "Connected:" not in found
 
 

@@ -107,6 +107,7 @@ def test_what_is_no_statement_is_refused_by_name(signed_in: FlaskClient, mine: P
     answer = upload(signed_in, mine, body)
     assert answer.status_code == 422
     assert "Nothing was imported from year.csv." in answer.text
+    assert answer.text.count("Nothing was imported") == 1
     assert "No transactions yet" in signed_in.get(f"/portfolios/{mine.id}/transactions").text
 
 

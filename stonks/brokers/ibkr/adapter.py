@@ -38,8 +38,7 @@ class IbkrBroker:
         CredentialField(
             "token",
             "Flex Web Service Token",
-            "The long number under Flex Web Service Configuration. It is kept sealed and never shown again. "
-            "Empty this field and save to disconnect.",
+            "The long number under Flex Web Service Configuration. It is kept sealed and never shown again.",
             secret=True,
             max_length=500,
         ),
