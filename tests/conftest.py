@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -87,19 +88,28 @@ def _forget_the_request(_error: BaseException | None) -> None:
 FIRST_HALF = ("browser/test_connecting", "browser/test_pages")
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """More than there are cores: tests with processes or a browser wait as long as they reckon."""
-    return (os.cpu_count() or 1) + 2
+    return (os.cpu_count() or 1) + 1
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A file's tests share a worker, and those with a browser two, with a product behind each. (xdist's own loadgroup
+    writes the group into a test's id, which pytest 9.2 makes anew.)"""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0].removeprefix(f"{HERE.name}/")
+            return f"browser {file.startswith(FIRST_HALF)}" if file.startswith("browser/") else file
+
+    return ByFile(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file's tests share a worker, and those with a browser two, with a product behind each. What starts processes
-    and waits for them goes first, so that no worker is left with it at the end."""
-    for item in items:
-        file = item.path.relative_to(HERE).as_posix()
-        half = f"browser {file.startswith(FIRST_HALF)}"
-        item.add_marker(pytest.mark.xdist_group(half if file.startswith("browser/") else file))
+    """What starts processes and waits for them goes first, so that no worker is left with it at the end."""
     items.sort(key=lambda item: not item.path.relative_to(HERE).as_posix().startswith(SLOW))
 
 
