@@ -7,7 +7,7 @@ rate. Otherwise the day has no value and the instruments that lacked a price are
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -69,7 +69,7 @@ def values(
             balances[paid[at_cash].currency] += paid[at_cash].amount
             at_cash += 1
         lacking = held.lacking(day)
-        total = None if lacking else _in_base(chain(held.worths(), balances.items()), day, rates)
+        total = None if lacking else _in_base(chain(held.worths().items(), balances.items()), day, rates)
         if total is None:
             found.unknown.append(day)
             found.unpriced.update(lacking)
@@ -86,8 +86,10 @@ class _Held:
         self._quantities: dict[str, Decimal] = {}
         self._prices: dict[str, Price] = {}
         self._until: dict[str, date] = {}  # the last day on which that price still serves
+        self._worths: dict[str, Decimal] = {}  # of those whose quantity and price are as on the day before
 
     def move(self, item: Movement) -> None:
+        self._worths.pop(item.key, None)
         quantity = self._quantities.get(item.key, ZERO) + item.quantity
         if quantity:
             self._quantities[item.key] = quantity
@@ -111,6 +113,7 @@ class _Held:
         return place
 
     def _know(self, key: str, price: Price) -> None:
+        self._worths.pop(key, None)
         self._prices[key] = price
         self._until[key] = price.on + OLD
 
@@ -119,11 +122,16 @@ class _Held:
         until = self._until
         return [key for key in self._quantities if until.get(key, date.min) < day]
 
-    def worths(self) -> Iterator[tuple[str, Decimal]]:
-        """Currency and value of each holding; all must have a price."""
+    def worths(self) -> dict[str, Decimal]:
+        """What is held, by currency; all must have a price."""
+        sums: dict[str, Decimal] = defaultdict(Decimal)
         for key, quantity in self._quantities.items():
             instrument = self._instruments[key]
-            yield instrument.currency, quantity * self._prices[key].price * instrument.unit
+            worth = self._worths.get(key)
+            if worth is None:
+                worth = self._worths[key] = quantity * self._prices[key].price * instrument.unit
+            sums[instrument.currency] += worth
+        return sums
 
 
 def _in_base(amounts: Iterable[tuple[str, Decimal]], day: date, rates: Rates) -> Decimal | None:
