@@ -86,6 +86,7 @@ def _filled(settings: Settings, count: int) -> dict[str, str]:
             snapshot.refresh(portfolio_id)
             _say(f"figures after one more trade in {time.monotonic() - began:.2f} s")
         portfolio = portfolios.list_for(1)[0]
+        snapshot.refresh(portfolio.id)  # the version that filled it in may have reckoned otherwise
         deep = date(now.year - YEARS // 2, 6, 1).isoformat()
         here = f"/portfolios/{portfolio.id}"
         found = {
