@@ -39,7 +39,7 @@ _CONFIRMATION_MARKS = frozenset({"execid", "brokerexecutioncommission", "allocat
 LARGEST = 512 * 1024 * 1024
 _CHUNK = 256 * 1024
 _LONGEST_LINE = 4 * _CHUNK  # no statement comes near
-_ROWS = 128  # of a block at most
+_ROWS = 256  # of a block at most; with more, the garbage collector gains what the reader does
 
 
 def check_csv(source: BinaryIO) -> CsvForm:
