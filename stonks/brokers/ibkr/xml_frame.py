@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import BinaryIO
+from collections.abc import Callable
+from typing import Any, BinaryIO
 from xml.parsers import expat
 
 from stonks.brokers.ibkr.frame import (
@@ -55,12 +56,7 @@ class _Reader:
         self._path: list[str] = [""]  # of elements that are no rows
         self._tables: dict[tuple[str, str, tuple[str, ...]], Table] = {}
         self._blocks: list[Block] = []  # of the chunk being parsed
-        # Of the block being filled: the element, its attributes, and what goes into the block.
-        self._name = ""
-        self._names: list[str] = []
         self._confirms = False
-        self._lines: list[int] = []
-        self._rows: list[list[str]] = []
         parser = self._parser = expat.ParserCreate()
         parser.ordered_attributes = True
         parser.StartElementHandler = self._start
@@ -77,7 +73,7 @@ class _Reader:
                 frame.last_line = block.lines[-1]
                 yield block
             self._blocks.clear()
-            self._name = ""
+            self._leave_rows()
         self._parse(b"")
         if self._confirms and not frame.columns:  # the response's type is left out by some that pass it on
             raise refuse("trade-confirmation")
@@ -101,29 +97,41 @@ class _Reader:
     def _forbid(self, *_: object) -> None:
         raise refuse("forbidden-xml")
 
-    def _start(self, name: str, attributes: list[str]) -> None:
+    def _start(self, name: str, attributes: Any) -> None:
         """`attributes`: names and values by turns, in the element's order."""
-        names = attributes[::2]
-        if name != self._name or names != self._names:  # most rows are like the one before
-            self._name = ""
-            parent = self._path[-1]
-            if (parent, name) not in _ELEMENTS:
-                self._path.append(name)
-                self._other(parent, name, dict(zip(names, attributes[1::2], strict=True)))
-                return
-            self._begin(parent, name, names)
-        self._lines.append(self._parser.CurrentLineNumber)
-        self._rows.append(attributes[1::2])
+        parent, names = self._path[-1], attributes[::2]
+        if (parent, name) not in _ELEMENTS:
+            self._path.append(name)
+            self._leave_rows()
+            self._other(parent, name, dict(zip(names, attributes[1::2], strict=True)))
+            return
+        take = self._parser.StartElementHandler = self._begin(parent, name, names)
+        take(name, attributes)
 
-    def _begin(self, parent: str, name: str, names: list[str]) -> None:
+    def _begin(self, parent: str, name: str, names: list[str]) -> Callable[[str, Any], None]:
+        """What takes rows of this shape: most are like the one before, and it knows no other."""
         key = parent, name, tuple(names)
         table = self._tables.get(key)
         if table is None:
             if len(self._tables) >= _TABLES:
                 self._tables.clear()
             table = self._tables[key] = self._table(*_ELEMENTS[parent, name], names)
-        self._name, self._names, self._lines, self._rows = name, names, [], []
-        self._blocks.append(Block(table, self._lines, self._rows, self._frame.until))
+        lines: list[int] = []
+        rows: list[list[str]] = []
+        self._blocks.append(Block(table, lines, rows, self._frame.until))
+        parser, another, add_line, add_row = self._parser, self._start, lines.append, rows.append
+
+        def take(its_name: str, attributes: Any) -> None:
+            if its_name != name or attributes[::2] != names:
+                another(its_name, attributes)
+                return
+            add_line(parser.CurrentLineNumber)
+            add_row(attributes[1::2])
+
+        return take
+
+    def _leave_rows(self) -> None:
+        self._parser.StartElementHandler = self._start
 
     def _table(self, section: str, level: str, names: list[str]) -> Table:
         def show(cells: list[str]) -> str:
@@ -153,4 +161,4 @@ class _Reader:
     def _end(self, name: str) -> None:
         if name == self._path[-1]:
             self._path.pop()
-            self._name = ""
+            self._leave_rows()
