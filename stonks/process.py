@@ -38,7 +38,7 @@ def follow_parent() -> None:
 
 def settle() -> None:
     """To be called once all is loaded: it stays, so the garbage collector need not walk through it again and again,
-    which took a fifth of an import and held up one page in fifty for as long as it takes to make ten."""
+    which took a fifth of an import."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(_YOUNG_OBJECTS, 20, 20)

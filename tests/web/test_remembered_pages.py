@@ -4,6 +4,7 @@ import html
 import re
 from datetime import date, timedelta
 from decimal import Decimal
+from io import BytesIO
 
 import pytest
 from flask import Flask
@@ -15,9 +16,11 @@ from stonks.ledger.entries import EntryFilter
 from stonks.ledger.manual import ManualEntry
 from stonks.ledger.tables import Portfolio
 from tests.conftest import Clock
+from tests.statements import buy, statement
 from tests.web.conftest import PASSWORD
 
 DAY = date(2026, 11, 18)
+BANNER = "1 new transaction</strong>"
 
 
 @pytest.fixture
@@ -118,6 +121,19 @@ def test_what_stands_around_the_table_is_of_now(
         f'<a href="{address.removesuffix("/transactions")}" aria-current="page">'
         in signed_in.get(address.removesuffix("/transactions")).text
     )
+
+
+@pytest.mark.usefixtures("paper")
+def test_a_banner_comes_and_goes_on_a_page_whose_entries_stay_the_same(
+    signed_in: FlaskClient, mine: Portfolio, address: str
+) -> None:
+    body = {"statement": (BytesIO(statement([buy(1)])), "year.csv")}
+    assert BANNER not in signed_in.get(address).text
+    signed_in.post(f"/portfolios/{mine.id}/import", data=body)
+    assert BANNER in signed_in.get(address).text
+    shown = signed_in.get(f"/portfolios/{mine.id}/review").text.split('name="up_to" value="')[1].split('"')[0]
+    signed_in.post(f"/portfolios/{mine.id}/review/done", data={"up_to": shown})
+    assert BANNER not in signed_in.get(address).text
 
 
 def test_each_session_has_its_own_token_in_a_page_that_is_remembered(
