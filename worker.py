@@ -13,15 +13,18 @@ import signal
 import sys
 import threading
 import time
+from datetime import timedelta
 from types import FrameType
 from typing import Any
 
 from flask import Flask
 from redis import Redis, RedisError
+from redis.client import Pipeline
 from rq import Queue, SimpleWorker
 from rq.exceptions import InvalidJobOperation
 from rq.job import Job
 from rq.serializers import JSONSerializer
+from rq.utils import now
 from sqlalchemy.exc import SQLAlchemyError
 
 from stonks import apart, logs, presence, process, tasks
@@ -37,6 +40,7 @@ log = logging.getLogger("stonks.worker")
 _LOOK_SECONDS = 0.5  # between two looks for steps that have become due
 _LONGEST_PAUSE = 4.0  # between two tries while database or Redis are away
 _IDLE_SECONDS = 60  # RQ's longest wait for a job
+_BEAT = timedelta(seconds=15)  # between two signs of life in RQ's list of workers
 _MOST_JOBS = 2_000  # then a new process: memory that fragments over weeks is given back
 
 
@@ -82,12 +86,46 @@ def let_in(app: Flask, run_id: int, step: int, statement_id: int | None = None) 
         tasks.let_in(run_id, step, sys.stdin.buffer if statement_id is None else statement_id)
 
 
+class Call(Job):
+    """Nothing hangs on a call that is done, and its result is not kept."""
+
+    def cleanup(self, ttl: int | None = None, pipeline: Pipeline | None = None, remove_from_queue: bool = True) -> None:
+        """RQ's own goes to Redis nine times to look for what there might be besides the call itself."""
+        (self.connection if pipeline is None else pipeline).delete(
+            self.key, self.dependents_key, self.dependencies_key, self.execution_registry.key
+        )
+
+
 class Worker(SimpleWorker):
-    """Tells why its work ended: RQ's own returns alike when it was told to stop and when Redis went away."""
+    """Tells why its work ended: RQ's own returns alike when it was told to stop and when Redis went away. And it does not
+    repeat to Redis, for each call anew, what was said a moment ago: that was a third of what the queue costs."""
 
     max_connection_wait_time = _LONGEST_PAUSE
     at_its_end = False
     _begun = 0
+
+    @classmethod
+    def of(cls, redis: Redis) -> Worker:
+        """One for all queues."""
+        return cls(
+            all_queues(redis),
+            connection=redis,
+            job_class=Call,
+            serializer=JSONSerializer,
+            worker_ttl=_IDLE_SECONDS,
+            maintenance_interval=30,
+            job_monitoring_interval=5,
+            log_job_description=False,
+        )
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
+        """RQ beats three times for each call, and each beat holds for `worker_ttl` and a minute."""
+        if pipeline is not None or self.last_heartbeat is None or now() - self.last_heartbeat > _BEAT:
+            super().heartbeat(timeout, pipeline)
+
+    def set_state(self, state: str, pipeline: Pipeline | None = None) -> None:
+        if state != self.get_state():
+            super().set_state(state, pipeline)
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         self.at_its_end = True
@@ -114,15 +152,7 @@ def _worked_to_its_end() -> bool:
     redis = Redis.from_url(services().settings.effective_redis_url, socket_timeout=_IDLE_SECONDS + 30)
     worker = None
     try:
-        worker = Worker(
-            all_queues(redis),
-            connection=redis,
-            serializer=JSONSerializer,
-            worker_ttl=_IDLE_SECONDS,
-            maintenance_interval=30,
-            job_monitoring_interval=5,
-            log_job_description=False,
-        )
+        worker = Worker.of(redis)
         worker.work(logging_level="WARNING", max_jobs=_MOST_JOBS)
     except RedisError as error:
         log.warning("Redis is away (%s)", type(error).__name__)

@@ -15,12 +15,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from redis import Redis
 from redis.connection import AbstractConnection
-from rq import SimpleWorker
-from rq.serializers import JSONSerializer
 from sqlalchemy import select, update
 
 from stonks.accounts.tables import User
@@ -29,14 +28,16 @@ from stonks.config import read_settings
 from stonks.db import db, transaction
 from stonks.factory import create_app
 from stonks.ledger.tables import Portfolio
-from stonks.queue import JobQueue, all_queues
+from stonks.queue import JobQueue
 from stonks.sync import connecting, runner, schedule
 from stonks.sync.tables import Connection, SyncRun
 from tests.conftest import Clock
 from tests.servers import redis_server
 from tests.sync.conftest import FIELDS, FakeBroker
+from worker import Worker
 
-SYNCS = 100
+SYNCS = 40
+TURNS = 7
 NOW = datetime(2026, 11, 20, 6, tzinfo=UTC)
 
 
@@ -82,7 +83,7 @@ def by_hand(clock: Clock) -> None:
             db.session.remove()
 
 
-def through_the_queue(clock: Clock, worker: SimpleWorker) -> None:
+def through_the_queue(clock: Clock, worker: Worker) -> None:
     while True:
         worker.work(burst=True, logging_level="WARNING")
         db.session.rollback()
@@ -116,37 +117,36 @@ def main(count: int) -> None:
             db.create_all()
             portfolios(count)
             by_hand(clock)
-            make_due(clock)
-
-            def synced_by_hand() -> None:
-                schedule.start_due(clock())
-                by_hand(clock)
-
-            hand = cpu(synced_by_hand)
             redis = Redis.from_url(url)
-            app.extensions["stonks"] = replace(app.extensions["stonks"], queue=JobQueue(redis))
-            worker = SimpleWorker(
-                all_queues(redis),
-                connection=redis,
-                serializer=JSONSerializer,
-            )
-            make_due(clock)
-            schedule.start_due(clock())
-            through_the_queue(clock, worker)  # the first time imports and registers scripts
-            make_due(clock)
+            worker, silent, loud = Worker.of(redis), Silent(), JobQueue(redis)
+
+            def synced(step: Callable[[], None], queue: JobQueue) -> float:
+                app.extensions["stonks"] = replace(app.extensions["stonks"], queue=queue)
+                make_due(clock)
+
+                def whole() -> None:
+                    schedule.start_due(clock())
+                    step()
+
+                return 1000 * cpu(whole) / count
+
+            def hand() -> float:
+                return synced(lambda: by_hand(clock), silent)
+
+            def queued() -> float:
+                return synced(lambda: through_the_queue(clock, worker), loud)
+
+            hand(), queued()  # the first time imports and registers scripts
             broker.calls.clear()
             sent = count_sent()
-
-            def synced_through_the_queue() -> None:
-                schedule.start_due(clock())
-                through_the_queue(clock, worker)
-
-            queued = cpu(synced_through_the_queue)
+            turns = [(hand(), queued()) for _ in range(TURNS)]
+            parts = sorted(through - by for by, through in turns)
+            asked, trips = len(broker.calls) / count / TURNS / 2, sent[0] / count / TURNS
             print("| By hand, ms a sync | Through the queue, ms | The queue's part, ms | Requests to the broker "
                   "| Round trips to Redis |\n|---:|---:|---:|---:|---:|")  # fmt: skip
             print(
-                f"| {1000 * hand / count:.1f} | {1000 * queued / count:.1f} | {1000 * (queued - hand) / count:.1f} "
-                f"| {len(broker.calls) / count:.1f} | {sent[0] / count:.1f} |"
+                f"| {median(by for by, _ in turns):.1f} | {median(through for _, through in turns):.1f} "
+                f"| {median(parts):.1f} ({parts[0]:.1f} to {parts[-1]:.1f}) | {asked:.1f} | {trips:.1f} |"
             )
             db.session.remove()
             db.engine.dispose()

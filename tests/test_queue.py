@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from redis import Redis
+from redis.client import Pipeline
 from rq import Queue, get_current_job
 from rq.job import Job
 from rq.serializers import JSONSerializer
@@ -85,10 +87,56 @@ def test_a_call_that_another_worker_ends_first_is_no_error(
     task: str,
     errors: int,
 ) -> None:
-    monkeypatch.setattr(Worker, "_install_signal_handlers", lambda _: None)  # this process is pytest's
     queue.enqueue(f"{__name__}.{task}", job_id="advance-1-0")
-    Worker([QUEUE_NAME], connection=redis, serializer=JSONSerializer).work(burst=True)
+    work(redis, monkeypatch)
     assert len([record for record in caplog.records if record.levelno >= logging.ERROR]) == errors
+
+
+def test_of_a_call_that_is_done_nothing_stays(queue: JobQueue, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    queue.enqueue(f"{__name__}.nothing", job_id="advance-1-0")
+    assert redis.keys("*advance-1-0*")
+    work(redis, monkeypatch)
+    assert redis.keys("*advance-1-0*") == []
+    assert redis.zrange(f"rq:wip:{QUEUE_NAME}", 0, -1) == []
+    assert queue.enqueue(f"{__name__}.nothing", job_id="advance-1-0")
+
+
+def test_a_call_costs_nine_trips_to_redis(
+    queue: JobQueue, redis: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def trips(calls: int) -> int:
+        for number in range(calls):
+            queue.enqueue(f"{__name__}.nothing", job_id=f"advance-{number}-0")
+        with Counted.from_url(redis_url) as counted:
+            work(counted, monkeypatch)
+            return counted.trips
+
+    alone = trips(1)
+    assert trips(11) - alone <= 95
+
+
+class Counted(Redis):
+    """Knows how often it went to Redis; a pipeline goes once."""
+
+    trips = 0
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        self.trips += 1
+        return super().execute_command(*args, **options)
+
+    def pipeline(self, *args: Any, **options: Any) -> Pipeline:
+        self.trips += 1
+        return super().pipeline(*args, **options)
+
+
+def work(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until the queues are empty."""
+    monkeypatch.setattr(Worker, "_install_signal_handlers", lambda _: None)  # this process is pytest's
+    Worker.of(redis).work(burst=True)
+
+
+def nothing() -> None:
+    """A call that does nothing."""
 
 
 def be_done_elsewhere() -> None:
