@@ -8,7 +8,7 @@ Looking up what is known only makes it cheap; the unique index over (portfolio, 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -54,6 +54,7 @@ class Prepared:
     """A statement read to its end and compared with the ledger, ready to be let in."""
 
     portfolio_id: int
+    ledger: str  # how it stood before
     summary: StatementSummary
     rows: int  # entries that the statement tells
     fresh: Spool
@@ -107,6 +108,7 @@ class Prepared:
 
 def prepare(portfolio_id: int, reading: Reading) -> Prepared:
     """Reads a statement to its end and finds what of it is new. Writes nothing. Raises StatementUnreadable."""
+    ledger = state(portfolio_id)
     inserting, known_rows = BulkInsert(Entry, (*COLUMNS, "imprint"), _STAMPS), KnownRows(portfolio_id)
     fresh, rows = Spool(), 0
     changes: list[Change] = []
@@ -139,7 +141,7 @@ def prepare(portfolio_id: int, reading: Reading) -> Prepared:
     unread = {problem.digest for problem in problems}
     read_now = [row for row in reading.read_now if row not in unread] if isinstance(reading, KnowsParked) else []
     unseen = _unseen(parked, problems)
-    return Prepared(portfolio_id, summary, rows, fresh, changes, unseen, facts, read_now, inserting)
+    return Prepared(portfolio_id, ledger, summary, rows, fresh, changes, unseen, facts, read_now, inserting)
 
 
 def _new_and_changed(
@@ -208,6 +210,22 @@ def lock(portfolio_id: int) -> None:
     query = select(Portfolio.id).where(Portfolio.id == portfolio_id).with_for_update(key_share=True)
     if db.session.scalar(query) is None:
         raise NotFound("That portfolio was deleted meanwhile; nothing was imported.")
+
+
+def state(portfolio_id: int) -> str:
+    """How the ledger stands: changes whenever an import wrote something or an entry went. What a person edits, discards
+    or ignores changes nothing in what the same statement would bring, and is not in it."""
+    batches = select(func.count(), func.max(ImportBatch.id)).where(ImportBatch.portfolio_id == portfolio_id)
+    count, last = db.session.execute(batches).one()
+    entries = db.session.scalar(select(func.count()).where(Entry.portfolio_id == portfolio_id))
+    return f"{count}.{last or 0}.{entries}"
+
+
+def unless_overtaken(prepared: Prepared, again: Callable[[], Prepared]) -> Prepared:
+    """What to write, to be asked while the portfolio is locked. When another statement came first, it may have brought
+    the same rows by another query, under another name, which no index tells: then it is what `again` finds. Rare."""
+    overtaken = prepared.fresh and prepared.ledger != state(prepared.portfolio_id)
+    return again() if overtaken else prepared
 
 
 def _park(problems: list[RowProblem], portfolio_id: int, batch_id: int) -> None:

@@ -13,7 +13,7 @@ from datetime import datetime
 from hashlib import file_digest
 from typing import BinaryIO
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from stonks.brokers.contract import Broker
 from stonks.core.plain import from_plain, to_plain
@@ -21,7 +21,7 @@ from stonks.core.records import Reading, StatementSummary
 from stonks.db import db, transaction
 from stonks.ledger import exporting, importing
 from stonks.ledger.importing import ImportOutcome, Prepared
-from stonks.ledger.tables import Entry, ImportBatch, StatementReading
+from stonks.ledger.tables import StatementReading
 
 _NO_STATE = ""  # no ledger ever stands like that
 
@@ -52,7 +52,6 @@ class Compared:
     body: BinaryIO  # stays open until it is written
     read_as: ReadAs
     sha1: bytes
-    ledger: str  # how it stood before
     own: bool  # an export of ours, which is read each time
 
     @property
@@ -65,14 +64,12 @@ class Compared:
         portfolio_id = self.prepared.portfolio_id
         with transaction():
             importing.lock(portfolio_id)
-            prepared = self.prepared
-            if prepared.fresh and self.ledger != _state(portfolio_id):
-                # Another statement came first. By another query it may have brought the same rows under another name,
-                # which no index tells: they are compared again, while nobody else can write. That is rare.
-                prepared = importing.prepare(portfolio_id, self.read_as.read(self.body))
-            undisturbed = prepared is not self.prepared or self.ledger == _state(portfolio_id)
+            prepared = importing.unless_overtaken(
+                self.prepared, lambda: importing.prepare(portfolio_id, self.read_as.read(self.body))
+            )
+            undisturbed = prepared.ledger == importing.state(portfolio_id)
             outcome = prepared.write(origin=self.read_as.origin, now=now, file_name=file_name, statement_sha1=self.sha1)
-            stands = _state(portfolio_id) if undisturbed and not self.own else _NO_STATE
+            stands = importing.state(portfolio_id) if undisturbed and not self.own else _NO_STATE
             note = _noted(portfolio_id, self.sha1, self.read_as) or _new(portfolio_id, self.sha1, self.read_as)
             note.reader_version = self.read_as.broker.reader_version
             note.statement_id = statement_id
@@ -108,22 +105,13 @@ def compare(portfolio_id: int, body: BinaryIO, read_as: ReadAs) -> Compared | Re
     body.seek(0)
     # Our own export holds entries by hand too: those go and come without a trace in the ledger's state.
     own = read_as.origin == "upload" and exporting.is_own(body)
-    state = _state(portfolio_id)
+    state = importing.state(portfolio_id)
     note = None if own else _noted(portfolio_id, sha1, read_as)
     if note is not None and note.ledger == state and note.reader_version == read_as.broker.reader_version:
         summary = _summary(note.summary)
         if summary is not None:
             return Repeated(note.id, note.rows, note.read_at, summary)
-    return Compared(importing.prepare(portfolio_id, read_as.read(body)), body, read_as, sha1, state, own)
-
-
-def _state(portfolio_id: int) -> str:
-    """Changes whenever an import wrote something or an entry went. What a person edits, discards or ignores changes
-    nothing in what the same statement would bring, and is not in it."""
-    batches = select(func.count(), func.max(ImportBatch.id)).where(ImportBatch.portfolio_id == portfolio_id)
-    count, last = db.session.execute(batches).one()
-    entries = db.session.scalar(select(func.count()).where(Entry.portfolio_id == portfolio_id))
-    return f"{count}.{last or 0}.{entries}"
+    return Compared(importing.prepare(portfolio_id, read_as.read(body)), body, read_as, sha1, own)
 
 
 def _noted(portfolio_id: int, sha1: bytes, read_as: ReadAs) -> StatementReading | None:

@@ -16,8 +16,9 @@ from sqlalchemy import func, select
 
 from stonks.core.errors import NotFound, SecretUnreadable, StatementUnreadable
 from stonks.core.records import KnowsParked, Period, Position, Reading, Record, RowProblem, StatementSummary
-from stonks.db import db
+from stonks.db import db, transaction
 from stonks.ledger import archive, importing
+from stonks.ledger.importing import Prepared
 from stonks.ledger.repeats import ReadAs
 from stonks.ledger.tables import StatementReading
 from stonks.services import services
@@ -162,12 +163,24 @@ def _difference(
 ) -> Difference:
     """`now`: let it in; None: only look."""
     body, read_as = _read(reading)
-    with closing(body):
+    rows: _LastWords
+
+    def compared() -> Prepared:
+        nonlocal rows
         rows = _LastWords(read_as.read(body), place, words, read_before)
-        prepared = importing.prepare(reading.portfolio_id, rows)
+        return importing.prepare(reading.portfolio_id, rows)
+
+    with closing(body):
+        prepared = compared()
+        if now is not None:
+            with transaction():
+                importing.lock(reading.portfolio_id)
+                prepared = importing.unless_overtaken(prepared, compared)
+                prepared.write(origin=reading.origin, now=now, statement_sha1=reading.sha1)
     new, amended = len(prepared.fresh), sum(change.amends for change in prepared.changes)
     read_before.update(prepared.read_now)
-    difference = Difference(
+    db.session.rollback()
+    return Difference(
         reading.read_at,
         reading.origin,
         prepared.summary.period,
@@ -179,7 +192,3 @@ def _difference(
         len(prepared.problems),
         rows.unread - len(prepared.problems),
     )
-    if now is not None:
-        prepared.write(origin=reading.origin, now=now, statement_sha1=reading.sha1)
-    db.session.rollback()
-    return difference

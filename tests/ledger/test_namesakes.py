@@ -6,12 +6,13 @@ from io import BytesIO
 from itertools import permutations
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, func, select
 
 from stonks.brokers.ibkr.statement import read_statement
-from stonks.db import db
-from stonks.ledger import importing, repeats, review
-from stonks.ledger.importing import ImportOutcome, import_reading
+from stonks.core.records import Reading
+from stonks.db import db, transaction
+from stonks.ledger import archive, importing, repeats, replaying, review
+from stonks.ledger.importing import ImportOutcome, Prepared, import_reading
 from stonks.ledger.repeats import ReadAs
 from stonks.ledger.tables import Entry
 from stonks.services import services
@@ -61,6 +62,28 @@ def test_two_queries_at_the_same_moment_bring_each_row_once(
     assert [compared.write(now=clock()).new for compared in both] == [7, 0]
     for body in bodies:
         assert repeats.compare(portfolio_id, BytesIO(body), read_as).write(now=clock()).batch_id is None
+
+
+def test_a_replay_beside_a_sync_of_another_query_brings_each_row_once(
+    portfolio_id: int, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_as = ReadAs(services().brokers["ibkr"])
+    kept = archive.keep(portfolio_id, BytesIO(WIDE), origin="sync", now=clock())
+    repeats.compare(portfolio_id, BytesIO(WIDE), read_as).write(now=clock(), statement_id=kept)
+    with transaction():
+        db.session.execute(delete(Entry))
+    prepare, syncs = importing.prepare, [NARROW]
+
+    def overtaken(portfolio_id: int, reading: Reading) -> Prepared:
+        prepared = prepare(portfolio_id, reading)
+        if syncs:
+            import_reading(portfolio_id, read_statement(BytesIO(syncs.pop())), origin="sync", now=clock())
+        return prepared
+
+    monkeypatch.setattr(importing, "prepare", overtaken)
+    told = list(replaying.replay(portfolio_id, clock(), apply=True))
+    assert db.session.scalar(select(func.count()).select_from(Entry)) == 7
+    assert [difference.new for difference in told] == [0]
 
 
 def test_a_further_equal_row_is_new(portfolio_id: int, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
