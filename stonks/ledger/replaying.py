@@ -15,7 +15,19 @@ from typing import BinaryIO
 from sqlalchemy import func, select
 
 from stonks.core.errors import NotFound, SecretUnreadable, StatementUnreadable
-from stonks.core.records import KnowsParked, Period, Position, Reading, Record, RowProblem, StatementSummary
+from stonks.core.records import (
+    FxConversion,
+    KnowsParked,
+    Period,
+    Position,
+    Reading,
+    Record,
+    RowProblem,
+    StatementSummary,
+    TellsColumns,
+    TellsSeconds,
+    Trade,
+)  # fmt: skip
 from stonks.db import db, transaction
 from stonks.ledger import archive, importing
 from stonks.ledger.importing import Prepared
@@ -72,7 +84,8 @@ class _Words:
 
 
 class _LastWords:
-    """A `Reading` of those rows of another on which no later statement has a word."""
+    """A `Reading` of those rows of another on which no later statement has a word; what the other can tell beside its
+    rows, it can tell too."""
 
     def __init__(self, reading: Reading, place: int, words: _Words, read_before: Collection[bytes]) -> None:
         self._reading, self._place, self._words = reading, place, words
@@ -99,6 +112,12 @@ class _LastWords:
     def read_now(self) -> list[bytes]:
         found = self._reading.read_now if isinstance(self._reading, KnowsParked) else ()
         return [row for row in found if row not in self._read_before]
+
+    def second_of(self, record: Trade | FxConversion) -> bytes | None:
+        return self._reading.second_of(record) if isinstance(self._reading, TellsSeconds) else None
+
+    def tells(self, kind: str, fact: str) -> bool:
+        return self._reading.tells(kind, fact) if isinstance(self._reading, TellsColumns) else True
 
 
 def portfolios() -> list[int]:

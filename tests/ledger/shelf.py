@@ -1,4 +1,5 @@
-"""Brokers at the port: one whose statements are what a test puts on its shelf, one whose reader learns."""
+"""Brokers at the port: one whose statements are what a test puts on its shelf, one whose reader learns. And how a
+statement comes and is kept."""
 
 from __future__ import annotations
 
@@ -9,6 +10,9 @@ from typing import Any, BinaryIO
 
 from stonks.brokers.ibkr.statement import read_statement
 from stonks.core.records import CashBalance, Reading, Record, RowProblem
+from stonks.ledger import archive, repeats
+from stonks.ledger.repeats import ReadAs
+from tests.conftest import Clock
 from tests.readings import ReadingOf
 
 
@@ -47,3 +51,12 @@ class Learning:
         if self.reader_version == 1:
             body = body.replace(b'"Amount","Type"', b'"Type","Amount"')
         return read_statement(BytesIO(body), **how)
+
+
+def bring(portfolio_id: int, body: bytes, clock: Clock, read_as: ReadAs) -> None:
+    """The next day."""
+    clock.advance(days=1)
+    compared = repeats.compare(portfolio_id, BytesIO(body), read_as)
+    kept = archive.keep(portfolio_id, BytesIO(body), origin=read_as.origin, now=clock())
+    compared.write(now=clock(), statement_id=kept)
+    archive.mark_imported(kept, clock())

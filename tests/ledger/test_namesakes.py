@@ -11,12 +11,13 @@ from sqlalchemy import delete, func, select
 from stonks.brokers.ibkr.statement import read_statement
 from stonks.core.records import Reading
 from stonks.db import db, transaction
-from stonks.ledger import archive, importing, repeats, replaying, review
+from stonks.ledger import importing, repeats, replaying, review
 from stonks.ledger.importing import ImportOutcome, Prepared, import_reading
 from stonks.ledger.repeats import ReadAs
 from stonks.ledger.tables import Entry
 from stonks.services import services
 from tests.conftest import Clock
+from tests.ledger.shelf import bring
 from tests.statements import CASH_COLUMNS, TRADE_COLUMNS, buy, dividend, statement, withheld
 
 CONVERSION = "EUR.USD,,77,20251105,SELL,-1500.55,1.0842,-2,USD"
@@ -64,12 +65,21 @@ def test_two_queries_at_the_same_moment_bring_each_row_once(
         assert repeats.compare(portfolio_id, BytesIO(body), read_as).write(now=clock()).batch_id is None
 
 
+@pytest.mark.parametrize("bodies", list(permutations((WIDE, NARROW, NARROWEST))))
+def test_a_replay_of_all_that_a_changing_query_brought_changes_nothing(
+    portfolio_id: int, clock: Clock, bodies: tuple[bytes, ...]
+) -> None:
+    for body in bodies:
+        bring(portfolio_id, body, clock, ReadAs(services().brokers["ibkr"]))
+    told = list(replaying.replay(portfolio_id, clock(), apply=True))
+    assert [difference.changes for difference in told] == [0, 0, 0]
+    assert db.session.scalar(select(func.count()).select_from(Entry)) == 7
+
+
 def test_a_replay_beside_a_sync_of_another_query_brings_each_row_once(
     portfolio_id: int, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read_as = ReadAs(services().brokers["ibkr"])
-    kept = archive.keep(portfolio_id, BytesIO(WIDE), origin="sync", now=clock())
-    repeats.compare(portfolio_id, BytesIO(WIDE), read_as).write(now=clock(), statement_id=kept)
+    bring(portfolio_id, WIDE, clock, ReadAs(services().brokers["ibkr"]))
     with transaction():
         db.session.execute(delete(Entry))
     prepare, syncs = importing.prepare, [NARROW]

@@ -10,11 +10,14 @@ from itertools import permutations
 import pytest
 
 from stonks.brokers.ibkr.statement import read_statement
-from stonks.ledger import importing
+from stonks.ledger import importing, replaying
 from stonks.ledger.cash import computed
 from stonks.ledger.folding import folding
 from stonks.ledger.importing import import_reading
+from stonks.ledger.repeats import ReadAs
+from stonks.services import services
 from tests.conftest import Clock
+from tests.ledger.shelf import bring
 from tests.statements import statement
 
 SHARES = {
@@ -76,3 +79,14 @@ def test_a_trade_that_was_only_taken_back_is_gone(portfolio_id: int, clock: Cloc
 
 def test_without_a_cancel_another_commission_amends_the_trade(portfolio_id: int, clock: Clock) -> None:
     assert cash_after(portfolio_id, clock, SHARES, ((1,), (3,))) == {"EUR": Decimal(-5611)}
+
+
+@pytest.mark.parametrize("ledger_app", ["app"], indirect=True)
+def test_a_replay_of_all_of_them_changes_nothing(new_portfolio: Callable[[], int], clock: Clock) -> None:
+    for files in permutations(FILES, 2):
+        portfolio_id = new_portfolio()
+        for each in files:
+            body = statement([SHARES[number] for number in each])
+            bring(portfolio_id, body, clock, ReadAs(services().brokers["ibkr"]))
+        told = replaying.replay(portfolio_id, clock(), apply=True)
+        assert [difference.changes for difference in told] == [0, 0], files

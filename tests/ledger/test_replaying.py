@@ -22,7 +22,7 @@ from stonks.ledger.replaying import Difference
 from stonks.ledger.tables import Amendment, Entry, ImportBatch, ParkedRow, ReportedBalance, StatementReading
 from stonks.services import services
 from tests.conftest import Clock
-from tests.ledger.shelf import Learning, Shelf
+from tests.ledger.shelf import Learning, Shelf, bring
 from tests.listening import statements_sent
 from tests.readings import dividend, position, problem, trade
 from tests.statements import buy, statement
@@ -42,14 +42,6 @@ def shelf(ledger_app: Flask) -> Shelf:
     found = services()
     ledger_app.extensions["stonks"] = replace(found, brokers={**found.brokers, broker.code: broker})  # type: ignore[dict-item]
     return broker
-
-
-def bring(portfolio_id: int, body: bytes, clock: Clock, read_as: ReadAs) -> None:
-    clock.advance(days=1)
-    compared = repeats.compare(portfolio_id, BytesIO(body), read_as)
-    kept = archive.keep(portfolio_id, BytesIO(body), origin=read_as.origin, now=clock())
-    compared.write(now=clock(), statement_id=kept)
-    archive.mark_imported(kept, clock())
 
 
 @pytest.fixture
