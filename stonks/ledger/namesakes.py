@@ -1,8 +1,8 @@
 """The same row under another name: a query that tells Trade IDs, Transaction IDs or ISINs names a row otherwise than one
 that does not. Who adds such a field, as the doctor advises, must not get every row a second time.
 
-Only where one of the two queries lacks the very column, as the doctor found: an empty cell is no missing one. One entry
-for one row: equal rows that are several stay several.
+Only where one of the two queries lacks the very column, as the doctor found: an empty cell is no missing one, except in
+our own export, which has every column. One entry for one row: equal rows that are several stay several.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from stonks.ledger.amending import Change
 from stonks.ledger.recording import StoredRow, row_of
 from stonks.ledger.tables import Entry, ImportBatch
 
-_NAMED = (Trade, FxConversion, CashTransaction)  # their first fact is the day
+_NAMED = (Trade, FxConversion, CashTransaction)
+_KINDS = ("TRADE", "FX", "CASH")  # of these as entries
 _COLUMNS = (
     Entry.id, Entry.fingerprint, Entry.kind, Entry.type, Entry.entry_date, Entry.currency, Entry.quantity, Entry.price,
     Entry.amount, Entry.action_kind, Entry.symbol, Entry.isin, Entry.external_id, Entry.account, Entry.executed_at,
@@ -29,10 +30,10 @@ _COLUMNS = (
 
 
 # How the doctor calls a column that is missing.
-_FIELD = {
-    ("external_id", "TRADE"): ("trades", "trade-id"), ("external_id", "FX"): ("trades", "trade-id"),
-    ("external_id", "CASH"): ("cash", "transaction-id"), ("isin", "TRADE"): ("trades", "isin"),
-    ("isin", "FX"): ("trades", "isin"), ("isin", "CASH"): ("cash", "isin"),
+MISSING = {
+    ("external_id", "TRADE"): "field-missing:trades:trade-id", ("external_id", "FX"): "field-missing:trades:trade-id",
+    ("external_id", "CASH"): "field-missing:cash:transaction-id", ("isin", "TRADE"): "field-missing:trades:isin",
+    ("isin", "FX"): "field-missing:trades:isin", ("isin", "CASH"): "field-missing:cash:isin",
 }  # fmt: skip
 
 
@@ -52,16 +53,16 @@ class Namesakes:
         found: dict[bytes, Change | None] = {}
         if self._reading is None:
             return found
-        fresh = [each for each in unknown if isinstance(each, _NAMED)]
-        there = self._entries({each[0] for each in fresh}, {each.fingerprint for each in part}) if fresh else {}
-        for record in fresh if there else ():
-            row = row_of(record)
+        fresh = {each.fingerprint: row_of(each) for each in unknown if _may_be_named_otherwise(each)}
+        days = {row["entry_date"] for row in fresh.values()}
+        there = self._entries(days, {each.fingerprint for each in part}) if fresh else {}
+        for fingerprint, row in fresh.items() if there else ():
             alike = [] if row["cancels"] else there.get(_facts(row), [])
             entry = next((one for one in alike if _is_named_otherwise(row, one, self._reading)), None)
             if entry is not None:
                 alike.remove(entry)
                 self._taken.add(entry.id)
-                found[record.fingerprint] = _renaming(row, entry)
+                found[fingerprint] = _renaming(row, entry)
         return found
 
     def _entries(self, days: set[date], own: set[bytes]) -> dict[tuple[Any, ...], list[Any]]:
@@ -70,7 +71,7 @@ class Namesakes:
         query = query.where(
             Entry.portfolio_id == self._portfolio_id,
             Entry.entry_date.in_(days),
-            Entry.kind.in_(("TRADE", "FX", "CASH")),
+            Entry.kind.in_(_KINDS),
             Entry.cancels.is_(False),
             Entry.origin != "manual",
         )
@@ -79,6 +80,10 @@ class Namesakes:
             if entry.fingerprint not in own and entry.id not in self._taken:
                 found[_facts(entry._mapping)].append(entry)
         return found
+
+
+def _may_be_named_otherwise(each: LedgerRecord | StoredRow) -> bool:
+    return each.values["kind"] in _KINDS if isinstance(each, StoredRow) else isinstance(each, _NAMED)
 
 
 def _facts(row: Any) -> tuple[Any, ...]:
@@ -98,8 +103,7 @@ def _is_named_otherwise(row: dict[str, Any], entry: Any, reading: TellsColumns) 
         if mine is None and its is not None:
             return not reading.tells(row["kind"], fact)
         if mine is not None and its is None:
-            section, field = _FIELD[fact, row["kind"]]
-            return f'"field-missing:{section}:{field}"' in (entry.findings or "")
+            return f'"{MISSING[fact, row["kind"]]}"' in (entry.findings or "")
         if mine is not None:
             return False
     return False

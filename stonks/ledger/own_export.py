@@ -13,7 +13,8 @@ from hashlib import sha1
 from typing import Any, BinaryIO
 
 from stonks.core.errors import StatementUnreadable
-from stonks.core.records import Period, RowProblem, StatementSummary
+from stonks.core.records import Finding, Period, RowProblem, Severity, StatementSummary
+from stonks.ledger.namesakes import MISSING
 from stonks.ledger.recording import StoredRow
 from stonks.ledger.tables import Entry
 
@@ -54,6 +55,11 @@ class OwnExportReading:
         self._source = source
         self._currency = currency
         self._summary: StatementSummary | None = None
+        self._untold: set[tuple[str, str]] = set()  # fact and kind, where a row that has no ID of the broker's lacks it
+
+    def tells(self, kind: str, fact: str) -> bool:
+        """Whether an empty cell of it says that there is none. Else the query of that row may have lacked the column."""
+        return (fact, kind) not in self._untold
 
     @property
     def summary(self) -> StatementSummary:
@@ -88,12 +94,14 @@ class OwnExportReading:
                 counts["dividends"] += values["type"] in ("DIVIDEND", "PAYMENT_IN_LIEU")
                 days.append(values["entry_date"])
                 currencies.add(values["currency"])
+                if values["external_id"] is None:
+                    self._untold |= {(fact, values["kind"]) for fact in ("external_id", "isin") if values[fact] is None}
                 yield StoredRow(values["fingerprint"], values)
         except (UnicodeDecodeError, csv.Error):
             raise _unreadable("it is not the text that was exported") from None
         finally:
             lines.detach()
-        self._summary = _summary(counts, days, currencies)
+        self._summary = _summary(counts, days, currencies, self._untold & MISSING.keys())
 
 
 def _values(row: dict[str, str | None]) -> dict[str, Any]:
@@ -131,7 +139,9 @@ def _value(column: str, text: str) -> Any:
     return freed
 
 
-def _summary(counts: Counter[str], days: list[date], currencies: set[str]) -> StatementSummary:
+def _summary(
+    counts: Counter[str], days: list[date], currencies: set[str], untold: set[tuple[str, str]]
+) -> StatementSummary:
     return StatementSummary(
         format="csv",
         period=Period(min(days), max(days)) if days else None,
@@ -152,10 +162,18 @@ def _summary(counts: Counter[str], days: list[date], currencies: set[str]) -> St
         day_first=None,
         date_order_is_guess=False,
         warnings=(),
-        findings=(),
+        findings=tuple(map(_nameless, sorted({MISSING[each] for each in untold}))),
         rates=(),
         balances=(),
     )
+
+
+def _nameless(code: str) -> Finding:
+    """Under the doctor's name for it, by which the same rows are found under a fuller name."""
+    section, _, field = code.removeprefix("field-missing:").partition(":")
+    what = {"isin": "ISIN", "trade-id": "Trade ID", "transaction-id": "Transaction ID"}[field]
+    message = f"Some rows of *{section.title()}* have no *{what}*: the statements they came from did not tell it."
+    return Finding(code, Severity.NOTE, message, "Nothing to do: a statement that tells it adds it to them.")
 
 
 def _unreadable(why: str) -> StatementUnreadable:

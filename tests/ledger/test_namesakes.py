@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from io import BytesIO
 from itertools import permutations
 
@@ -11,7 +12,7 @@ from sqlalchemy import delete, func, select
 from stonks.brokers.ibkr.statement import read_statement
 from stonks.core.records import Reading
 from stonks.db import db, transaction
-from stonks.ledger import importing, repeats, replaying, review
+from stonks.ledger import exporting, importing, repeats, replaying, review
 from stonks.ledger.importing import ImportOutcome, Prepared, import_reading
 from stonks.ledger.repeats import ReadAs
 from stonks.ledger.tables import Entry
@@ -74,6 +75,35 @@ def test_a_replay_of_all_that_a_changing_query_brought_changes_nothing(
     told = list(replaying.replay(portfolio_id, clock(), apply=True))
     assert [difference.changes for difference in told] == [0, 0, 0]
     assert db.session.scalar(select(func.count()).select_from(Entry)) == 7
+
+
+@pytest.mark.parametrize("narrow", [NARROW, NARROWEST])
+def test_an_export_of_the_time_before_a_query_told_more_adds_nothing(
+    portfolio_id: int, new_portfolio: Callable[[], int], clock: Clock, narrow: bytes
+) -> None:
+    ibkr, elsewhere = services().brokers["ibkr"], new_portfolio()
+    bring(portfolio_id, narrow, clock, ReadAs(ibkr))
+    export = "".join(exporting.export_csv(portfolio_id)).encode()
+    bring(portfolio_id, WIDE, clock, ReadAs(ibkr))
+    bring(portfolio_id, export, clock, ReadAs(ibkr, origin="upload"))
+    bring(elsewhere, export, clock, ReadAs(ibkr, origin="upload"))
+    bring(elsewhere, WIDE, clock, ReadAs(ibkr))
+    for portfolio in (portfolio_id, elsewhere):
+        assert [one.changes for one in replaying.replay(portfolio, clock(), apply=True)][:1] == [0]
+        entries = db.session.scalars(select(Entry.external_id).where(Entry.portfolio_id == portfolio))
+        assert sorted(entries, key=str) == ["1", "11", "12", "13", "2", "3", "77"]
+
+
+def test_an_export_says_which_ids_its_rows_lack(portfolio_id: int, clock: Clock) -> None:
+    let_in(portfolio_id, NARROW, clock)
+    reading = exporting.open_upload(
+        services().brokers["ibkr"], BytesIO("".join(exporting.export_csv(portfolio_id)).encode())
+    )
+    assert list(reading)
+    assert [(finding.code, finding.severity) for finding in reading.summary.findings] == [
+        ("field-missing:cash:transaction-id", "note"), ("field-missing:trades:isin", "note"),
+        ("field-missing:trades:trade-id", "note"),
+    ]  # fmt: skip
 
 
 def test_a_replay_beside_a_sync_of_another_query_brings_each_row_once(
