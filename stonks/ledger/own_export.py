@@ -172,7 +172,7 @@ def _nameless(code: str) -> Finding:
     """Under the doctor's name for it, by which the same rows are found under a fuller name."""
     section, _, field = code.removeprefix("field-missing:").partition(":")
     what = {"isin": "ISIN", "trade-id": "Trade ID", "transaction-id": "Transaction ID"}[field]
-    message = f"Some rows of *{section.title()}* have no *{what}*: the statements they came from did not tell it."
+    message = f"Some rows of {section.title()} have no {what}: the statements they came from did not tell it."
     return Finding(code, Severity.NOTE, message, "Nothing to do: a statement that tells it adds it to them.")
 
 

@@ -26,6 +26,8 @@ class Found:
     date_order_is_guess: bool
     undated_positions: bool
     nameless_trades: int  # rows left out as summaries, told by their missing Trade ID alone
+    only_currency: str | None
+    currencies: frozenset[str]  # of all rows, where only those of one are asked for
 
 
 # Alternatives that tell the same fact, the field's name at IBKR, and what is lost without it.
@@ -79,6 +81,7 @@ def examine(found: Found) -> tuple[Finding, ...]:
     findings += _conversion_fees(found)
     findings += _accounts(found)
     findings += _period(found)
+    findings += _currency(found)
     if found.undated_positions:
         findings.append(
             Finding(
@@ -209,5 +212,19 @@ def _period(found: Found) -> list[Finding]:
             Severity.WARNING,
             f"The statement covers {days} {'day' if days == 1 else 'days'} although {found.asked_days} were asked for.",
             f"{_EDIT} → Delivery Configuration → Period: Last 365 Calendar Days.",
+        )
+    ]
+
+
+def _currency(found: Found) -> list[Finding]:
+    if not found.currencies or found.only_currency in found.currencies:
+        return []
+    there = ", ".join(sorted(found.currencies))
+    return [
+        Finding(
+            "currency-absent",
+            Severity.WARNING,
+            f"No row is in {found.only_currency}, the only currency that is taken here. There are rows in {there}.",
+            "Right when that currency is yet to come. Else change Only this currency, or leave it empty for all.",
         )
     ]

@@ -150,6 +150,8 @@ class FlexReading:
             date_order_is_guess=self._guessed,
             undated_positions=tally.undated,
             nameless_trades=tally.nameless,
+            only_currency=self._currency,
+            currencies=frozenset(tally.currencies_told),
         )
         return StatementSummary(
             format=frame.format,

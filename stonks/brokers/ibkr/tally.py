@@ -43,6 +43,7 @@ class Tally:
     kinds: Counter[type] = field(default_factory=Counter)  # of records
     days: set[date] = field(default_factory=set)  # of trades, conversions and cash
     currencies: set[str] = field(default_factory=set)
+    currencies_told: set[str] = field(default_factory=set)  # of all rows, when only those of one are asked for
     accounts: set[str | None] = field(default_factory=set)
     rates: list[FxRate] = field(default_factory=list)
     balances: list[CashBalance] = field(default_factory=list)
@@ -66,6 +67,7 @@ class Tally:
                 self._count_aside(each)
         if self.only:
             of_any = len(records)
+            self.currencies_told |= {record.currency for record in records}
             records = [record for record in records if record.currency == self.only]
             self.ignored += of_any - len(records)
         for kind in kinds & _RECORDS:

@@ -310,6 +310,16 @@ def test_a_wrong_count_in_a_trailer_is_said() -> None:
     assert "6 rows, but 5" in warnings[0]
 
 
+@pytest.mark.parametrize(("currency", "said"), [("EUR", False), ("EUX", True), (None, False)])
+def test_a_currency_that_no_row_is_in_is_a_finding(currency: str | None, said: bool) -> None:
+    body = statement([buy(1), buy(2, currency="EUR")], [dividend(4)])
+    findings = {finding.code: finding for finding in read(body, currency=currency)[1].summary.findings}
+    assert ("currency-absent" in findings) is said
+    if said:
+        assert "No row is in EUX" in findings["currency-absent"].message
+        assert "There are rows in EUR, USD." in findings["currency-absent"].message
+
+
 def test_only_one_currency_keeps_the_occurrence_numbers_of_the_whole_file() -> None:
     both = statement([buy(1), buy(2, currency="EUR"), buy(3)], [dividend(4)])
     dollars, euros = fingerprints(both, currency="USD"), fingerprints(both, currency="EUR")
