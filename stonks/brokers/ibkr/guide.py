@@ -24,7 +24,7 @@ _QUERY = GuideSection(
     "Make an Activity Flex Query",
     (
         GuideStep(
-            "Sign in to IBKR's Client Portal and open *Performance & Reports* → *Flex Queries*. In the panel "
+            "Sign in to IBKR’s Client Portal and open *Performance & Reports* → *Flex Queries*. In the panel "
             "*Activity Flex Query* press the plus sign, and give the query a name you will know again."
         ),
         GuideStep(
