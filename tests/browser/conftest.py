@@ -74,6 +74,13 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 
 
 @pytest.fixture(scope="session")
+def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]:
+    """A person who asked for less motion: else the sign of waiting is drawn anew sixty times a second, without a
+    graphics card, for as long as a test waits."""
+    return {**browser_context_args, "reduced_motion": "reduce"}
+
+
+@pytest.fixture(scope="session")
 def broker() -> Iterator[PracticeBroker]:
     server = PracticeBroker()
     server.start()
