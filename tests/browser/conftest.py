@@ -14,16 +14,16 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from stonks.accounts import users
 from stonks.config import read_settings
 from stonks.db import db
 from stonks.factory import create_app, utc_now
+from stonks.ledger import portfolios
 from stonks.practice.server import PracticeBroker
 from tests.needs import missing
 from tests.product import Running
 from tests.product import product as running_product
 
-EMAIL, PASSWORD = "owner@example.com", "a long enough password"
+EMAIL, PASSWORD, OWNER_ID = "owner@example.com", "a long enough password", 1
 
 expect.set_options(timeout=15_000)
 
@@ -49,6 +49,7 @@ class Product:
     address: str
     data: Path
     running: Running
+    signed_in: Any = None  # cookies of its owner, for a new context's `storage_state`
 
 
 def _chromium() -> str:
@@ -107,10 +108,11 @@ def fresh_product(short_path: Path, broker: PracticeBroker) -> Iterator[Product]
 
 @pytest.fixture(scope="session")
 def product(tmp_path_factory: pytest.TempPathFactory, broker: PracticeBroker, browser: Any) -> Iterator[Product]:
-    """One product for the session, with an owner."""
+    """One product for the session, with an owner who has signed in."""
     with started(tmp_path_factory.mktemp("product") / "data", **at_broker(broker)) as product:
         page = browser.new_page()
         create_owner(page, product)
+        product.signed_in = page.context.storage_state()
         page.close()
         yield product
 
@@ -123,10 +125,11 @@ def create_owner(page: Page, product: Product) -> None:
     expect(page.get_by_role("button", name="Sign out")).to_be_attached()
 
 
-def add_user(product: Product, email: str, password: str) -> None:
-    """As `flask users add` does."""
+@contextmanager
+def beside(product: Product) -> Iterator[None]:
+    """An app on the product's own data, as the command line has."""
     with create_app(read_settings({"STONKS_DATA": str(product.data)}), pages=False).app_context():
-        users.create(email, password, utc_now())
+        yield
         db.session.remove()
         db.engine.dispose()
 
@@ -172,16 +175,19 @@ def save_connection(page: Page, portfolio: str, query_id: str, token: str | None
 
 @pytest.fixture
 def signed_in(page: Page, product: Product) -> Page:
-    sign_in(page, product)
+    """A page of the owner's; how one signs in is for tests of its own."""
+    page.context.add_cookies(product.signed_in["cookies"])
     return page
 
 
 @pytest.fixture
-def a_portfolio(signed_in: Page, product: Product, request: pytest.FixtureRequest) -> Callable[..., str]:
-    """Makes portfolios named after the test."""
+def a_portfolio(product: Product, request: pytest.FixtureRequest) -> Callable[..., str]:
+    """Makes portfolios named after the test, as the page does, and answers their addresses."""
 
     def make(currency: str = "USD", suffix: str = "") -> str:
         name = request.node.name.removeprefix("test_").split("[")[0].replace("_", " ")[:80]
-        return new_portfolio(signed_in, product, f"{name}{suffix}", currency)
+        with beside(product):
+            mine = portfolios.create(OWNER_ID, f"{name}{suffix}", currency, utc_now())
+        return f"{product.address}/portfolios/{mine.id}"
 
     return make

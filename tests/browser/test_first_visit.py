@@ -6,7 +6,9 @@ import stat
 
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import EMAIL, PASSWORD, Product, add_user, create_owner, new_portfolio, sign_in
+from stonks.accounts import users
+from stonks.factory import utc_now
+from tests.browser.conftest import EMAIL, PASSWORD, Product, beside, create_owner, new_portfolio, sign_in
 
 
 def test_the_first_visit_creates_the_owner_and_the_next_one_signs_in(page: Page, fresh_product: Product) -> None:
@@ -34,7 +36,8 @@ def test_a_wrong_password_says_so_and_lets_nobody_in(page: Page, product: Produc
 
 
 def test_changing_the_password_ends_other_sessions(browser: Browser, product: Product) -> None:
-    add_user(product, "changing@example.com", PASSWORD)
+    with beside(product):
+        users.create("changing@example.com", PASSWORD, utc_now())
     here, elsewhere = browser.new_page(), browser.new_page()
     for page in (here, elsewhere):
         sign_in(page, product, "changing@example.com")
