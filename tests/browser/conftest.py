@@ -95,21 +95,11 @@ def started(data: Path, *arguments: str, **environment: str) -> Iterator[Product
         yield Product(f"http://127.0.0.1:{running.port}", data, running)
 
 
-def at_broker(broker: PracticeBroker) -> dict[str, str]:
-    return {"STONKS_FLEX_URL": broker.url, "STONKS_POLL_SECONDS": "0"}
-
-
-@pytest.fixture
-def fresh_product(short_path: Path, broker: PracticeBroker) -> Iterator[Product]:
-    """A product that nobody has visited yet."""
-    with started(short_path / "data", **at_broker(broker)) as product:
-        yield product
-
-
 @pytest.fixture(scope="session")
 def product(tmp_path_factory: pytest.TempPathFactory, broker: PracticeBroker, browser: Any) -> Iterator[Product]:
     """One product for the session, with an owner who has signed in."""
-    with started(tmp_path_factory.mktemp("product") / "data", **at_broker(broker)) as product:
+    variables = {"STONKS_FLEX_URL": broker.url, "STONKS_POLL_SECONDS": "0"}
+    with started(tmp_path_factory.mktemp("product") / "data", **variables) as product:
         page = browser.new_page()
         create_owner(page, product)
         product.signed_in = page.context.storage_state()
@@ -118,6 +108,7 @@ def product(tmp_path_factory: pytest.TempPathFactory, broker: PracticeBroker, br
 
 
 def create_owner(page: Page, product: Product) -> None:
+    """What a person does on the first visit."""
     page.goto(product.address)
     page.get_by_label("Email").fill(EMAIL)
     page.get_by_label("Password", exact=True).fill(PASSWORD)

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
+from sqlalchemy import update
 
+from stonks.db import db, transaction
+from stonks.factory import utc_now
 from stonks.practice.server import PracticeBroker
-from tests.browser.conftest import (
-    Product,
-    at_broker,
-    create_owner,
-    new_portfolio,
-    save_connection,
-    sign_in,
-    started,
-    token_for,
-)  # fmt: skip
+from stonks.sync import connecting
+from stonks.sync.tables import Connection
+from tests.browser.conftest import Product, beside, save_connection, sign_in, started, token_for
 from tests.statements import buy, statement
 
 
@@ -31,25 +28,39 @@ def test_the_guide_can_be_read_without_signing_in_and_copies_field_names(browser
     context.close()
 
 
-def test_new_trades_arrive_by_themselves_and_only_once(page: Page, short_path: Path, broker: PracticeBroker) -> None:
-    token = token_for("5001")
+def test_new_trades_arrive_by_themselves_and_only_once(
+    signed_in: Page, a_portfolio: Callable[..., str], product: Product, broker: PracticeBroker
+) -> None:
+    token, page = token_for("5001"), signed_in
     broker.add_query(token, "5001", statement([buy(1)]))
-    with started(short_path / "data", **at_broker(broker), STONKS_SYNC_EVERY="4") as product:
-        create_owner(page, product)
-        portfolio = new_portfolio(page, product, "By itself")
-        save_connection(page, portfolio, "5001", token)
-        expect(page.get_by_text("1 new transaction was imported").first).to_be_visible(timeout=30_000)
-        page.goto(portfolio + "/review")
-        page.get_by_role("button", name="Done").click()
-        broker.add_query(token, "5001", statement([buy(1), buy(2, "20251110")]))
-        for _ in range(60):
-            page.goto(portfolio)
-            if page.get_by_role("link", name="Review").count():
-                break
-            page.wait_for_timeout(500)
-        expect(page.get_by_text("1 new transaction was imported").first).to_be_visible()
-        page.goto(portfolio + "/transactions")
-        expect(page.get_by_role("table").first.get_by_text("Buy", exact=True)).to_have_count(2)
+    portfolio = a_portfolio()
+    save_connection(page, portfolio, "5001", token)
+    expect(page.get_by_text("1 new transaction was imported").first).to_be_visible(timeout=30_000)
+    page.goto(portfolio + "/review")
+    page.get_by_role("button", name="Done").click()
+    broker.add_query(token, "5001", statement([buy(1), buy(2, "20251110")]))
+    for _ in range(2):
+        a_day_passes(product, portfolio)
+    page.goto(portfolio)
+    expect(page.get_by_text("1 new transaction was imported").first).to_be_visible()
+    page.goto(portfolio + "/transactions")
+    expect(page.get_by_role("table").first.get_by_text("Buy", exact=True)).to_have_count(2)
+
+
+def a_day_passes(product: Product, portfolio: str) -> None:
+    """For the portfolio's connection, whose next sync is due; until that has ended."""
+    portfolio_id = int(portfolio.rpartition("/")[2])
+    with beside(product):
+        before = {run.id for run in connecting.runs(portfolio_id)}
+        with transaction():
+            mine = update(Connection).where(Connection.portfolio_id == portfolio_id)
+            db.session.execute(mine.values(next_run_at=utc_now()))
+
+        def synced() -> bool:
+            db.session.rollback()
+            return any(run.finished and run.id not in before for run in connecting.runs(portfolio_id))
+
+        product.running.wait(synced, 60)
 
 
 def test_the_demo_shows_a_connected_portfolio_within_moments(page: Page, short_path: Path) -> None:

@@ -48,7 +48,9 @@ def test_a_gap_is_seen_asked_for_and_closed(
     page.get_by_role("link", name="Which days are here").click()
     expect(page.get_by_role("heading", name="2 gaps since")).to_be_visible()
     expect(page.get_by_text("A request reaches back 365 days only.")).to_be_visible()
-    found = page.evaluate(AXE + "; axe.run({resultTypes: ['violations']}).then(result => result.violations.map(v => v.id))")
+    found = page.evaluate(
+        AXE + "; axe.run({resultTypes: ['violations']}).then(result => result.violations.map(v => v.id))"
+    )
     assert found == []
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 

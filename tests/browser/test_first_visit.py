@@ -8,15 +8,17 @@ from playwright.sync_api import Browser, Page, expect
 
 from stonks.accounts import users
 from stonks.factory import utc_now
-from tests.browser.conftest import EMAIL, PASSWORD, Product, beside, create_owner, new_portfolio, sign_in
+from tests.browser.conftest import EMAIL, PASSWORD, Product, beside, new_portfolio, sign_in
 
 
-def test_the_first_visit_creates_the_owner_and_the_next_one_signs_in(page: Page, fresh_product: Product) -> None:
-    create_owner(page, fresh_product)
-    page.get_by_role("button", name="Sign out").click(force=True)
-    page.goto(fresh_product.address)
+def test_the_first_visit_creates_the_owner_and_the_next_one_signs_in(page: Page, product: Product) -> None:
+    """The first one was made by `product`, see create_owner."""
+    page.goto(product.address)
     expect(page.get_by_role("button", name="Create account")).to_have_count(0)
-    sign_in(page, fresh_product)
+    sign_in(page, product)
+    page.get_by_role("button", name="Sign out").click(force=True)
+    page.goto(product.address + "/portfolios")
+    expect(page.get_by_role("button", name="Sign in", exact=True)).to_be_visible()
 
 
 def test_keys_are_made_on_the_first_start_for_the_owner_of_the_files_only(product: Product) -> None:

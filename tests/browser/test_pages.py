@@ -107,7 +107,12 @@ def test_an_opened_history_with_a_long_file_name_fits_and_axe_finds_nothing(
     why = rows.nth(1).get_by_role("cell").nth(1).bounding_box()
     assert why is not None
     assert why["width"] < 400
-    assert visitor.evaluate(AXE + "; axe.run({resultTypes: ['violations']}).then(result => result.violations.map(v => v.id))") == []
+    assert (
+        visitor.evaluate(
+            AXE + "; axe.run({resultTypes: ['violations']}).then(result => result.violations.map(v => v.id))"
+        )
+        == []
+    )
 
 
 def test_everything_needed_to_connect_works_without_javascript(
