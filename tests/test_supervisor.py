@@ -14,19 +14,24 @@ import pytest
 
 from tests.product import PARTS, Running, free_port, lives, product
 
+PARTS_OF_DEMO = (*PARTS, "practice")
+
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Running]:
-    with tempfile.TemporaryDirectory(prefix="st-", dir="/tmp") as folder, product(Path(folder) / "data") as running:
-        yield running
+    """The demo: all that the product has, and a broker."""
+    with tempfile.TemporaryDirectory(prefix="st-", dir="/tmp") as folder:
+        data = Path(folder) / ("d" * 70) / ("e" * 70)  # too deep for a socket
+        with product(data, "demo") as running:
+            yield running
 
 
 def test_whatever_is_killed_is_started_again(running: Running) -> None:
     running.wait_until_well()
-    before = {part: running.pid(part) for part in PARTS}
-    for part in PARTS:
+    before = {part: running.pid(part) for part in PARTS_OF_DEMO}
+    for part in PARTS_OF_DEMO:
         os.kill(before[part], signal.SIGKILL)
-    running.wait(lambda: all(running.pid(part) not in (0, before[part]) for part in PARTS), 15)
+    running.wait(lambda: all(running.pid(part) not in (0, before[part]) for part in PARTS_OF_DEMO), 15)
     running.wait_until_well()
 
 
@@ -53,20 +58,18 @@ def test_a_redis_that_is_named_but_away_stops_the_start(short_path: Path) -> Non
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's parent-death signal")
-def test_the_demo_survives_a_kill_and_says_how_to_sign_in_each_time(short_path: Path) -> None:
-    data = short_path / ("d" * 70) / ("e" * 70)  # too deep for a socket
-    with product(data, "demo") as running:
-        running.wait_until_well()
-        pids = [running.pid(part) for part in (*PARTS, "practice")]
-        running.process.kill()
-        running.process.wait()
-        deadline = time.monotonic() + 5
-        while any(lives(pid) for pid in pids) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert not any(lives(pid) for pid in pids)
-    with product(data, "demo") as running:
-        running.wait_until_well()
-        said = running.output.read_text()
-        assert "demo@example.com" in said
+def test_the_demo_survives_a_kill_and_says_how_to_sign_in_each_time(running: Running) -> None:
+    """The last one, for it ends what the others share."""
+    pids = [running.pid(part) for part in PARTS_OF_DEMO]
+    running.process.kill()
+    running.process.wait()
+    deadline = time.monotonic() + 5
+    while any(lives(pid) for pid in pids) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(lives(pid) for pid in pids)
+    with product(running.data, "demo") as again:
+        again.wait_until_well()
+        for said in (running.output.read_text(), again.output.read_text()):
+            assert "demo@example.com" in said
         assert "Traceback" not in said
-        running.stop(signal.SIGINT)
+        again.stop(signal.SIGINT)
