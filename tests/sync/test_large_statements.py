@@ -17,6 +17,7 @@ from stonks.practice.server import PracticeBroker
 from stonks.services import services
 from stonks.sync import connecting, runner
 from stonks.sync.tables import SyncRun
+from tests.product import lives
 from tests.statements import buy, statement
 from tests.sync.conftest import Desk
 from tests.sync.engine import (
@@ -109,7 +110,8 @@ def test_a_large_statement_that_was_only_tested_is_let_in_apart_too(large: Pract
     told = {"only_currency": None, "day_first": None, "now": utc_now()}
     test_id = connecting.start_test(1, "ibkr", FIELDS, **told)  # type: ignore[arg-type]
     with a_scheduler(), a_worker() as worker:
-        wait_until(lambda: ended(test_id))
+        reader = wait_for_the_importer(test_id, worker.process.pid)
+        wait_until(lambda: ended(test_id) and not lives(reader))  # as long as it lives, the next one waits
         run_id = save()
         wait_for_the_importer(run_id, worker.process.pid)
         wait_until(lambda: ended(run_id))
