@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import cast
 
 from flask import Flask
-from werkzeug.routing import IntegerConverter, Map
 
 from stonks import health
 from stonks.services import Services
@@ -29,6 +28,7 @@ from stonks.web import (
     transactions,
 )
 from stonks.web import help as help_pages
+from stonks.web.row_numbers import RowNumber
 
 BLUEPRINTS = (
     auth.blueprint,
@@ -47,13 +47,6 @@ BLUEPRINTS = (
     help_pages.blueprint,
     health.blueprint,
 )
-
-
-class RowNumber(IntegerConverter):
-    """`<int:…>` in addresses: a number no row can have is an address that does not exist, not a database error."""
-
-    def __init__(self, map: Map) -> None:
-        super().__init__(map, max=2**31 - 1)
 
 
 def init_app(app: Flask) -> None:

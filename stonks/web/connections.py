@@ -17,6 +17,7 @@ from stonks.sync.connecting import ConnectionView, RunView
 from stonks.web import htmx
 from stonks.web.connect_form import ConnectForm, from_connection, from_request
 from stonks.web.pages import PortfolioPage, portfolio_page
+from stonks.web.row_numbers import row_number
 from stonks.web.security import limiter, per_user
 
 blueprint = Blueprint("connections", __name__, url_prefix="/portfolios/<int:portfolio_id>")
@@ -34,7 +35,7 @@ def settings(portfolio_id: int) -> ResponseReturnValue:
     page = portfolio_page(portfolio_id)
     view = connecting.view(portfolio_id)
     form = from_connection(_broker_asked_for(request.args.get("broker"), view), view)
-    run_id = request.args.get("test", type=int)
+    run_id = request.args.get("test", type=row_number)
     run = connecting.test_view(portfolio_id, run_id) if run_id else None
     if run:
         _recall(form, portfolio_id, run_id)

@@ -10,10 +10,11 @@ from flask import Flask, Response, current_app, g
 from flask_login import AnonymousUserMixin
 from flask_wtf import FlaskForm
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DataError, OperationalError, SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from stonks.core.errors import InvalidInput, NotFound, SecretUnreadable, StonksError
+from stonks.db import db
 from stonks.web import htmx
 
 log = logging.getLogger(__name__)
@@ -70,6 +71,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(CSRFError, _stale_form)
     app.register_error_handler(NotFound, _not_found)
     app.register_error_handler(StonksError, _refused)
+    app.register_error_handler(DataError, _no_such_value)
     app.register_error_handler(OperationalError, _database_failed)
 
 
@@ -103,6 +105,13 @@ def _refused(error: StonksError) -> Response:
             422, "The saved token can’t be opened", "Its key was lost or changed. Paste the token again in Settings."
         )
     return _answer(422, WORDS[422][0], str(error) or WORDS[422][1])
+
+
+def _no_such_value(error: DataError) -> Response:
+    """An address or a form made by no page of ours: a number or a character that a database has no place for."""
+    db.session.rollback()
+    log.info("asked with a value that the database has no place for: %s", type(error.orig).__name__)
+    return _answer(400, *WORDS[400])
 
 
 def _database_failed(error: OperationalError) -> Response:

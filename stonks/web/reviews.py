@@ -14,6 +14,7 @@ from stonks.ledger.tables import Amendment, Entry
 from stonks.services import services
 from stonks.web import htmx
 from stonks.web.pages import PortfolioPage, portfolio_page
+from stonks.web.row_numbers import row_number
 
 blueprint = Blueprint("reviews", __name__, url_prefix="/portfolios/<int:portfolio_id>/review")
 
@@ -44,7 +45,7 @@ def show(portfolio_id: int) -> ResponseReturnValue:
 def done(portfolio_id: int) -> ResponseReturnValue:
     """Acknowledges what the page showed, and not what came in while it was being read."""
     portfolio_page(portfolio_id)
-    up_to = request.form.get("up_to", type=int)
+    up_to = request.form.get("up_to", type=row_number)
     if up_to is not None:
         review.acknowledge(portfolio_id, services().clock(), up_to)
     return htmx.go_to(url_for("overview.show", portfolio_id=portfolio_id))
