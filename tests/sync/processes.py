@@ -18,7 +18,7 @@ from stonks import serve
 from stonks.ledger import archive
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["worker", "stonks.web", "tests.sync.processes"])
+_context.set_forkserver_preload(["tests.sync.loaded", "tests.sync.processes"])
 
 
 @dataclass
