@@ -19,7 +19,7 @@ from tests.conftest import Clock
 from tests.readings import ReadingOf, trade
 
 ROOT = Path(__file__).parents[2]
-ROWS = 12_000
+ROWS = 5_000
 
 # Imports the rows, and stops in the open transaction after some batches until it is killed.
 IMPORT_AND_HANG = """
