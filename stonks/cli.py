@@ -22,7 +22,7 @@ from stonks.ledger.repeats import ReadAs
 from stonks.ledger.replaying import Difference
 from stonks.ledger.tables import Portfolio
 from stonks.services import services
-from stonks.sync import connecting, resealing, uploading
+from stonks.sync import connecting, resealing, uploading, views
 
 
 class _SaysWhy:
@@ -139,7 +139,7 @@ def _cells(difference: Difference) -> list[str]:
 @connection.command("list")
 def list_connections() -> None:
     """What is connected: status, last and next run (UTC). ID is the portfolio's."""
-    lines = connecting.list_all()
+    lines = views.every()
     if not lines:
         click.echo("nothing is connected", err=True)
         return

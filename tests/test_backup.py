@@ -28,7 +28,7 @@ from stonks.factory import create_app
 from stonks.ledger import archive, entries, importing, portfolios, review
 from stonks.ledger.entries import EntryFilter
 from stonks.ledger.tables import Entry, KeptStatement, Portfolio
-from stonks.sync import connecting
+from stonks.sync import connecting, credentials, views
 from tests import servers
 from tests.conftest import Clock
 from tests.drill import started
@@ -96,9 +96,9 @@ def test_a_restored_ledger_syncs_on_with_nothing_doubled_or_lost(
     with started(restore(desk, tmp_path / "backup.tar.gz", tmp_path / "elsewhere"), clock, broker) as app:
         restored = Desk(app, clock, broker, desk.portfolio_id)
         assert held(desk.portfolio_id) == at_backup
-        view = connecting.view(desk.portfolio_id)
+        view = views.connection(desk.portfolio_id)
         assert view is not None
-        assert (view.unreadable, view.mask) == (False, connecting.MASK_PREFIX + TOKEN[-4:])
+        assert (view.unreadable, view.mask) == (False, credentials.MASK_PREFIX + TOKEN[-4:])
         assert users.authenticate("owner@example.com", PASSWORD)
         kept = db.session.scalars(select(KeptStatement.id)).one()
         assert archive.open_kept(kept).read() == b"1 2026-11-18\n2 2026-11-19\n# 365, until 2026-11-19\n"
@@ -216,12 +216,12 @@ def test_without_its_keys_all_transactions_are_there_and_the_keys_put_back_open_
         assert tar.getnames() == ["stonks.db"]
     keyless = restore(desk, tmp_path / "backup.tar.gz", tmp_path / "elsewhere")
     with started(keyless, clock, broker):
-        view = connecting.view(desk.portfolio_id)
+        view = views.connection(desk.portfolio_id)
         assert view is not None
         assert view.unreadable
         assert held(desk.portfolio_id) == before
     with started(replace(keyless, token_keys=settings.token_keys), clock, broker):
-        view = connecting.view(desk.portfolio_id)
+        view = views.connection(desk.portfolio_id)
         assert view is not None
         assert not view.unreadable
 

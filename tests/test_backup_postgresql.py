@@ -11,7 +11,7 @@ from sqlalchemy import make_url, select
 from stonks.config import ROOT, Settings
 from stonks.db import db
 from stonks.ledger.tables import Entry
-from stonks.sync import connecting
+from stonks.sync import connecting, views
 from tests import servers
 from tests.conftest import Clock
 from tests.drill import started
@@ -45,7 +45,7 @@ def test_a_restored_ledger_syncs_on_with_nothing_doubled_or_lost(
         with started(replace(settings, database_url=url), clock, broker) as app:
             restored = Desk(app, clock, broker, desk.portfolio_id)
             assert len(held()) == 2
-            view = connecting.view(desk.portfolio_id)
+            view = views.connection(desk.portfolio_id)
             assert view is not None
             assert not view.unreadable
             connecting.sync_now(desk.portfolio_id, clock())

@@ -24,7 +24,7 @@ from stonks.ledger import portfolios
 from stonks.ledger.tables import Entry
 from stonks.practice.server import PracticeBroker
 from stonks.services import services
-from stonks.sync import connecting
+from stonks.sync import connecting, views
 from tests.product import Running, product
 from tests.statements import buy, statement
 
@@ -97,4 +97,4 @@ def held() -> list[bytes]:
 def wait_for(running: Running, entries: int) -> None:
     """Until there are so many, and no run is under way."""
     running.wait(lambda: len(held()) == entries, 60)
-    running.wait(lambda: all(run.finished for run in connecting.runs(1)), 60)
+    running.wait(lambda: all(run.finished for run in views.runs(1)), 60)

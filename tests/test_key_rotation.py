@@ -19,7 +19,7 @@ from stonks.core.errors import InvalidInput, SecretUnreadable
 from stonks.db import db, transaction
 from stonks.ledger import archive, sealed_parts
 from stonks.ledger.tables import KeptStatement, Portfolio, StatementPart
-from stonks.sync import connecting
+from stonks.sync import connecting, views
 from tests.conftest import Clock
 from tests.drill import started
 from tests.sync.conftest import Desk, FakeBroker, make_desk, refusal
@@ -55,7 +55,7 @@ class House:
 
     def opens_everything(self) -> bool:
         db.session.rollback()
-        view = connecting.view(self.portfolio_id)
+        view = views.connection(self.portfolio_id)
         assert view is not None
         kept = db.session.scalars(select(KeptStatement.id)).all()
         assert kept

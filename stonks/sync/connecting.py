@@ -1,5 +1,5 @@
 """Connecting a portfolio, testing that, disconnecting, syncing now: what a person does. What pages show of it is in
-views.py and can be had from here too.
+views.py.
 
 No broker is called here: whatever asks one becomes a run, and a worker takes it from there.
 """
@@ -21,21 +21,11 @@ from stonks.ledger import archive
 from stonks.services import services
 from stonks.sync import credentials, views, windows
 from stonks.sync import runs as rows
-from stonks.sync.credentials import MASK_PREFIX, TestedAs
+from stonks.sync.credentials import TestedAs
 from stonks.sync.states import STOPPED, ConnectionState, RunState
 from stonks.sync.tables import Connection, SyncRun
 from stonks.sync.timing import next_regular, slot_for
-from stonks.sync.views import (
-    ConnectionLine,
-    ConnectionView,
-    RunView,
-    connection_of,
-    history,
-    list_all,
-    runs,
-    test_view,
-    view,
-)
+from stonks.sync.views import connection_of
 
 MOST_FAILURES_AN_HOUR = 5  # of runs by hand: each refused one brings a lockout nearer
 
@@ -254,9 +244,3 @@ def _failures_by_hand(connection_id: int, now: datetime) -> int:
         SyncRun.finished_at > now - timedelta(hours=1),
     )
     return db.session.scalar(failed) or 0
-
-
-__all__ = [
-    "MASK_PREFIX", "ConnectionLine", "ConnectionView", "RunView", "SaveOutcome",
-    "disconnect", "history", "list_all", "runs", "save", "start_test", "sync_now", "test_view", "view",
-]  # fmt: skip

@@ -89,7 +89,7 @@ class ConnectionLine:
         return f"{self.portfolio_id}  {self.portfolio}  {self.broker}  {self.state}  last {last}  next {following}"
 
 
-def view(portfolio_id: int) -> ConnectionView | None:
+def connection(portfolio_id: int) -> ConnectionView | None:
     """How the portfolio is connected; None when it never was."""
     connection = connection_of(portfolio_id)
     if connection is None:
@@ -97,7 +97,7 @@ def view(portfolio_id: int) -> ConnectionView | None:
     return of_connection(connection, db.session.scalar(_LIVE, {"connection_id": connection.id}))
 
 
-def test_view(portfolio_id: int, run_id: int) -> RunView:
+def tested(portfolio_id: int, run_id: int) -> RunView:
     """Raises NotFound for a run of another portfolio."""
     run = db.session.get(SyncRun, run_id)
     if run is None or run.portfolio_id != portfolio_id:
@@ -117,7 +117,7 @@ def history(portfolio_id: int, limit: int) -> list[RunView]:
     return [of_run(run) for run in db.session.scalars(newest)]
 
 
-def list_all() -> list[ConnectionLine]:
+def every() -> list[ConnectionLine]:
     found = db.session.execute(
         select(Connection, Portfolio.name)
         .join(Portfolio, Portfolio.id == Connection.portfolio_id)

@@ -9,7 +9,7 @@ from datetime import date
 
 from stonks.brokers.contract import Broker, CredentialField
 from stonks.core.errors import InvalidInput
-from stonks.sync.connecting import ConnectionView
+from stonks.sync.views import ConnectionView
 
 DATE_ORDERS = {"day": True, "month": False}  # which comes first in 03/04/2026
 

@@ -12,8 +12,8 @@ from flask_login import login_required
 from stonks.brokers.contract import Broker
 from stonks.core.errors import StonksError
 from stonks.services import services
-from stonks.sync import connecting
-from stonks.sync.connecting import ConnectionView, RunView
+from stonks.sync import connecting, views
+from stonks.sync.views import ConnectionView, RunView
 from stonks.web import htmx
 from stonks.web.connect_form import ConnectForm, from_connection, from_request
 from stonks.web.pages import PortfolioPage, portfolio_page
@@ -33,10 +33,10 @@ TESTED = "tested"  # in the session: what was typed beside a token, for the page
 @login_required
 def settings(portfolio_id: int) -> ResponseReturnValue:
     page = portfolio_page(portfolio_id)
-    view = connecting.view(portfolio_id)
+    view = views.connection(portfolio_id)
     form = from_connection(_broker_asked_for(request.args.get("broker"), view), view)
     run_id = request.args.get("test", type=row_number)
-    run = connecting.test_view(portfolio_id, run_id) if run_id else None
+    run = views.tested(portfolio_id, run_id) if run_id else None
     if run:
         _recall(form, portfolio_id, run_id)
     return _settings_page(page, view, form, run=run)
@@ -58,7 +58,7 @@ def save(portfolio_id: int) -> ResponseReturnValue:
             now=services().clock(),
         )
         return htmx.go_to(url_for("connections.settings", portfolio_id=portfolio_id))
-    view = connecting.view(portfolio_id)
+    view = views.connection(portfolio_id)
     return _settings_page(page, view, form.shown_again(view), status=422)
 
 
@@ -80,14 +80,14 @@ def test(portfolio_id: int) -> ResponseReturnValue:
             now=services().clock(),
         )
         if htmx.wants_fragment():
-            return _test_fragment(portfolio_id, connecting.test_view(portfolio_id, run_id))
-        _remember(form.shown_again(connecting.view(portfolio_id)), portfolio_id, run_id)
+            return _test_fragment(portfolio_id, views.tested(portfolio_id, run_id))
+        _remember(form.shown_again(views.connection(portfolio_id)), portfolio_id, run_id)
         return htmx.go_to(
             url_for("connections.settings", portfolio_id=portfolio_id, test=run_id, _anchor="connection-test")
         )
     if htmx.wants_fragment():
         return _varying(render_template("connection/_refused.html", form=form), 422)
-    view = connecting.view(portfolio_id)
+    view = views.connection(portfolio_id)
     return _settings_page(page, view, form.shown_again(view), status=422)
 
 
@@ -95,7 +95,7 @@ def test(portfolio_id: int) -> ResponseReturnValue:
 @login_required
 def test_status(portfolio_id: int, run_id: int) -> ResponseReturnValue:
     portfolio_page(portfolio_id)
-    return _test_fragment(portfolio_id, connecting.test_view(portfolio_id, run_id))
+    return _test_fragment(portfolio_id, views.tested(portfolio_id, run_id))
 
 
 @blueprint.post("/sync")
@@ -140,7 +140,7 @@ def marker(run: RunView | None) -> str:
 
 def _status(portfolio_id: int, refusal: str = "") -> Response:
     page = portfolio_page(portfolio_id)
-    view = connecting.view(portfolio_id)
+    view = views.connection(portfolio_id)
     code = 422 if refusal else 200
     if not htmx.wants_fragment():
         form = from_connection(_broker_asked_for(None, view), view)
@@ -163,7 +163,7 @@ def _test_fragment(portfolio_id: int, run: RunView) -> Response:
         portfolio_id=portfolio_id,
         run=run,
         marker=marker(run),
-        connection=connecting.view(portfolio_id),
+        connection=views.connection(portfolio_id),
     )
     return _varying(body, 200)
 
@@ -178,7 +178,7 @@ def _settings_page(
     status: int = 200,
 ) -> Response:
     portfolio_id = page.portfolio.id
-    runs = connecting.runs(portfolio_id, RUNS_SHOWN)
+    runs = views.runs(portfolio_id, RUNS_SHOWN)
     return _varying(
         render_template(
             "connection/settings.html",
@@ -199,12 +199,12 @@ def _settings_page(
 
 def _status_values(portfolio_id: int, view: ConnectionView | None) -> dict[str, object]:
     broker = services().brokers.get(view.broker) if view else None
-    runs = [run for run in connecting.runs(portfolio_id, RUNS_SHOWN) if run.reason != "test"]
+    runs = [run for run in views.runs(portfolio_id, RUNS_SHOWN) if run.reason != "test"]
     return {
         "connection": view,
         "broker": broker,
         "runs": runs,
-        "history": connecting.history(portfolio_id, HISTORY_SHOWN),
+        "history": views.history(portfolio_id, HISTORY_SHOWN),
         "status_marker": marker(view.running if view else None),
     }
 

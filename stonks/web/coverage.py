@@ -17,9 +17,9 @@ from stonks.ledger import figures
 from stonks.portfolio import coverage
 from stonks.portfolio.coverage import UPLOAD, Gap, Line, Proof
 from stonks.services import services
-from stonks.sync import connecting, windows
-from stonks.sync.connecting import ConnectionView, RunView
+from stonks.sync import connecting, views, windows
 from stonks.sync.states import ConnectionState
+from stonks.sync.views import ConnectionView, RunView
 from stonks.web import htmx
 from stonks.web.connections import ASKING_LIMIT, marker
 from stonks.web.pages import portfolio_page
@@ -92,12 +92,12 @@ def _between(period: Period | Gap) -> str:
 
 def _page(portfolio_id: int, refusal: str = "") -> Response:
     page = portfolio_page(portfolio_id)
-    view = connecting.view(portfolio_id)
+    view = views.connection(portfolio_id)
     seen = marker(view.running if view else None)
     if request.method == "GET" and htmx.wants_fragment() and request.args.get("seen") == seen:
         return htmx.unchanged()
     now, broker = services().clock(), _broker_of(view)
-    runs = connecting.runs(portfolio_id, RUNS_LOOKED_AT)
+    runs = views.runs(portfolio_id, RUNS_LOOKED_AT)
     shown = _shown(portfolio_id, view, broker, runs, now)
     body = render_template(
         "coverage/_days.html" if htmx.wants_fragment() else "coverage/page.html",

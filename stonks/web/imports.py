@@ -15,7 +15,7 @@ from stonks.core.errors import InvalidInput, StatementUnreadable
 from stonks.ledger.importing import ImportOutcome
 from stonks.ledger.repeats import ReadAs
 from stonks.services import services
-from stonks.sync import connecting, uploading
+from stonks.sync import uploading, views
 from stonks.web import htmx
 from stonks.web.connect_form import DATE_ORDERS
 from stonks.web.pages import PortfolioPage, portfolio_page
@@ -58,7 +58,7 @@ def _let_in(portfolio_id: int, file: FileStorage, currency: str | None, day_firs
 
 def _broker_of(portfolio_id: int) -> Broker:
     """The connected broker, else the first there is."""
-    view, brokers = connecting.view(portfolio_id), services().brokers
+    view, brokers = views.connection(portfolio_id), services().brokers
     return brokers[view.broker] if view and view.broker in brokers else next(iter(brokers.values()))
 
 
@@ -70,7 +70,7 @@ def _day(text: str) -> date | None:
 
 
 def _page(page: PortfolioPage, *, code: int = 200, **values: object) -> Response:
-    view = connecting.view(page.portfolio.id)
+    view = views.connection(page.portfolio.id)
     broker = _broker_of(page.portfolio.id)
     sent = request.method == "POST"
     return htmx.render(

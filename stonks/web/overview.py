@@ -14,7 +14,7 @@ from stonks.ledger.figures import OneInstrument, Stale
 from stonks.ledger.marks import name_of
 from stonks.portfolio.overview import Overview, Slice
 from stonks.services import services
-from stonks.sync import connecting
+from stonks.sync import views
 from stonks.sync.states import ConnectionState
 from stonks.web import charts, csv_file, filters, frame
 from stonks.web.pages import PortfolioPage, portfolio_page
@@ -37,7 +37,7 @@ def reckoning(_error: Stale) -> ResponseReturnValue:
 def show(portfolio_id: int) -> ResponseReturnValue:
     page = portfolio_page(portfolio_id)
     if not entries.are_there(portfolio_id):
-        connection = connecting.view(portfolio_id)
+        connection = views.connection(portfolio_id)
         connected = connection is not None and connection.state != ConnectionState.DISCONNECTED
         return render_template("overview/empty.html", page=page, connected=connected)
     if request.args.get("as") == "csv":

@@ -13,9 +13,9 @@ from markupsafe import Markup, escape
 from stonks.ledger import portfolios, review
 from stonks.ledger.tables import Portfolio
 from stonks.services import services
-from stonks.sync import connecting
-from stonks.sync.connecting import ConnectionView
+from stonks.sync import views
 from stonks.sync.states import ConnectionState
+from stonks.sync.views import ConnectionView
 from stonks.web import filters
 
 MOST_BANNERS = 2
@@ -52,7 +52,7 @@ def portfolio_page(portfolio_id: int) -> PortfolioPage:
     if portfolio is None:
         portfolio = portfolios.get(current_user.id, portfolio_id)
     now = services().clock()
-    connection = connecting.view(portfolio.id)
+    connection = views.connection(portfolio.id)
     return PortfolioPage(portfolio, _chip(connection, now), tuple(_banners(portfolio, connection, now)[:MOST_BANNERS]))
 
 
@@ -73,7 +73,7 @@ class PortfolioSummary:
 def summaries(mine: Sequence[Portfolio]) -> list[PortfolioSummary]:
     """For the list of portfolios."""
     now = services().clock()
-    return [PortfolioSummary(portfolio, _chip(connecting.view(portfolio.id), now)) for portfolio in mine]
+    return [PortfolioSummary(portfolio, _chip(views.connection(portfolio.id), now)) for portfolio in mine]
 
 
 def reminder_cookie(portfolio_id: int) -> str:

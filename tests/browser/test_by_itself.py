@@ -11,7 +11,7 @@ from sqlalchemy import update
 from stonks.db import db, transaction
 from stonks.factory import utc_now
 from stonks.practice.server import PracticeBroker
-from stonks.sync import connecting
+from stonks.sync import views
 from stonks.sync.tables import Connection
 from tests.browser.conftest import Product, beside, save_connection, sign_in, started, token_for
 from tests.statements import buy, statement
@@ -51,14 +51,14 @@ def a_day_passes(product: Product, portfolio: str) -> None:
     """For the portfolio's connection, whose next sync is due; until that has ended."""
     portfolio_id = int(portfolio.rpartition("/")[2])
     with beside(product):
-        before = {run.id for run in connecting.runs(portfolio_id)}
+        before = {run.id for run in views.runs(portfolio_id)}
         with transaction():
             mine = update(Connection).where(Connection.portfolio_id == portfolio_id)
             db.session.execute(mine.values(next_run_at=utc_now()))
 
         def synced() -> bool:
             db.session.rollback()
-            return any(run.finished and run.id not in before for run in connecting.runs(portfolio_id))
+            return any(run.finished and run.id not in before for run in views.runs(portfolio_id))
 
         product.running.wait(synced, 60)
 

@@ -17,7 +17,7 @@ from stonks.ledger.importing import ImportOutcome
 from stonks.ledger.repeats import ReadAs
 from stonks.ledger.tables import KeptStatement, Portfolio
 from stonks.services import Services
-from stonks.sync import connecting, schedule, uploading
+from stonks.sync import schedule, uploading, views
 from stonks.sync.tables import SyncRun
 from tests.sync.conftest import Desk, FakeBroker, FakeReading
 
@@ -114,10 +114,10 @@ def test_an_upload_is_kept_and_told_and_its_refusal_told_too(desk: Desk) -> None
     assert upload(desk, b"7 2026-11-17\n").new == 1
     with pytest.raises(StatementUnreadable):
         upload(desk, b"<html>")
-    refused, done = connecting.history(desk.portfolio_id, 10)
+    refused, done = views.history(desk.portfolio_id, 10)
     assert (refused.state, refused.code, refused.file_name) == ("FAILED", "html", "year.csv")
     assert (done.state, done.result["new"], done.batch_id is not None) == ("SUCCEEDED", 1, True)
-    assert (kept(), connecting.runs(desk.portfolio_id)) == (1, [])
+    assert (kept(), views.runs(desk.portfolio_id)) == (1, [])
 
 
 def test_with_no_days_an_upload_is_let_in_and_not_kept(desk: Desk) -> None:

@@ -15,7 +15,7 @@ from stonks.brokers.ibkr.adapter import IbkrBroker
 from stonks.practice.answers import error
 from stonks.practice.server import PracticeBroker
 from stonks.services import services
-from stonks.sync import connecting, schedule
+from stonks.sync import connecting, schedule, views
 from stonks.sync.timing import LATER
 from tests.conftest import Clock
 from tests.statements import buy, statement
@@ -125,7 +125,7 @@ def test_a_lockout_is_told_and_nothing_is_asked_for_twelve_hours(ibkr: Desk, pra
     practice.script("SendRequest", ["1025"])
     ibkr.save()
     ibkr.finish()
-    view = connecting.view(ibkr.portfolio_id)
+    view = views.connection(ibkr.portfolio_id)
     assert view is not None
     assert (view.state, view.state_code) == ("LOCKED_OUT", "1025")
     assert "Your token and query may well be right" in (view.state_message or "")

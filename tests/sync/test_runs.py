@@ -14,7 +14,7 @@ from stonks.core.errors import InvalidInput, StonksError
 from stonks.db import db
 from stonks.ledger import portfolios, snapshot
 from stonks.ledger.tables import KeptStatement
-from stonks.sync import connecting, runner, schedule
+from stonks.sync import connecting, credentials, runner, schedule, views
 from stonks.sync.states import ConnectionState
 from tests.sync.conftest import FIELDS, QUERY, TOKEN, Desk, refusal
 
@@ -39,7 +39,7 @@ def test_the_same_statement_next_day_adds_nothing(desk: Desk) -> None:
     desk.clock.now = desk.connection().next_run_at
     assert schedule.tick(desk.clock()) == 1
     run = desk.finish()
-    view = connecting.test_view(desk.portfolio_id, run.id)
+    view = views.tested(desk.portfolio_id, run.id)
     assert (run.reason, run.state, view.result["new"], view.result["known"]) == ("schedule", "SUCCEEDED", 0, 2)
     assert desk.entries() == 2
 
@@ -51,7 +51,7 @@ def test_the_very_same_statement_is_not_read_again_and_all_else_is_as_if_it_were
     desk.clock.now = desk.connection().next_run_at
     schedule.tick(desk.clock())
     run = desk.finish()
-    view = connecting.test_view(desk.portfolio_id, run.id)
+    view = views.tested(desk.portfolio_id, run.id)
     assert desk.broker.reads == 1
     assert (run.state, view.same_as, view.result["known"], view.result["trades"]) == ("SUCCEEDED", began, 2, 2)
     connection = desk.connection()
@@ -120,7 +120,7 @@ def test_refused_credentials_stop_the_automatic_sync_until_saved_anew(
     desk.broker.answers = [refusal(kind, "1012", remedy="Make a new one.")]
     desk.save()
     assert desk.finish().state == "FAILED"
-    view = connecting.view(desk.portfolio_id)
+    view = views.connection(desk.portfolio_id)
     assert (view.state, view.state_code, view.next_run_at) == (state, "1012", None)
     assert "Make a new one." in view.state_message
     desk.clock.advance(days=3)
@@ -130,7 +130,7 @@ def test_refused_credentials_stop_the_automatic_sync_until_saved_anew(
 
     desk.save({"query_id": QUERY, "token": "111122223333444455556666"})
     assert desk.finish().state == "SUCCEEDED"
-    view = connecting.view(desk.portfolio_id)
+    view = views.connection(desk.portfolio_id)
     assert (view.state, view.state_message) == ("ACTIVE", None)
     assert view.next_run_at > desk.clock()
 
@@ -141,7 +141,7 @@ def test_credentials_saved_while_their_token_is_locked_wait_until_it_is_not(desk
     desk.finish()
     calls = len(desk.broker.calls)
     outcome = desk.save({**FIELDS, "query_id": "7654321"})
-    view = connecting.view(desk.portfolio_id)
+    view = views.connection(desk.portfolio_id)
     assert outcome.run_id is None
     assert (view.state, view.locked_until) == ("LOCKED_OUT", view.next_run_at)
     assert view.locked_until >= desk.clock() + timedelta(hours=11)
@@ -154,7 +154,7 @@ def test_unchanged_credentials_saved_again_after_a_refusal_try_again(desk: Desk)
     desk.broker.answers = [refusal(FailureKind.CREDENTIALS, "1011")]
     desk.save()
     desk.finish()
-    mask = connecting.view(desk.portfolio_id).mask
+    mask = views.connection(desk.portfolio_id).mask
     desk.save({"query_id": QUERY, "token": mask})
     assert desk.finish().state == "SUCCEEDED"
 
@@ -179,7 +179,7 @@ def test_a_lockout_is_waited_out_and_blames_no_credentials(desk: Desk) -> None:
     desk.broker.answers = [refusal(FailureKind.LOCKED_OUT, "1025")]
     desk.save()
     desk.finish()
-    view = connecting.view(desk.portfolio_id)
+    view = views.connection(desk.portfolio_id)
     assert view.state == "LOCKED_OUT"
     assert view.locked_until >= desk.clock() + timedelta(hours=12)
     with pytest.raises(StonksError):
@@ -191,7 +191,7 @@ def test_a_lockout_is_waited_out_and_blames_no_credentials(desk: Desk) -> None:
     desk.clock.now = view.next_run_at
     assert schedule.tick(desk.clock()) == 1
     assert desk.finish().state == "SUCCEEDED"
-    assert connecting.view(desk.portfolio_id).state == "ACTIVE"
+    assert views.connection(desk.portfolio_id).state == "ACTIVE"
 
 
 def test_a_new_token_that_is_not_active_yet_is_tried_every_ten_minutes_for_an_hour(desk: Desk) -> None:
@@ -199,10 +199,10 @@ def test_a_new_token_that_is_not_active_yet_is_tried_every_ten_minutes_for_an_ho
     desk.broker.answers = [new, new]
     desk.save()
     run = desk.step()
-    assert (run.state, connecting.view(desk.portfolio_id).state) == ("QUEUED", "ACTIVATING")
+    assert (run.state, views.connection(desk.portfolio_id).state) == ("QUEUED", "ACTIVATING")
     assert run.due_at - desk.clock() == timedelta(minutes=10)
     assert desk.finish().state == "SUCCEEDED"
-    assert connecting.view(desk.portfolio_id).state == "ACTIVE"
+    assert views.connection(desk.portfolio_id).state == "ACTIVE"
 
 
 def test_a_token_that_never_becomes_active_is_given_up_after_an_hour(desk: Desk) -> None:
@@ -210,7 +210,7 @@ def test_a_token_that_never_becomes_active_is_given_up_after_an_hour(desk: Desk)
     desk.save()
     assert desk.finish().state == "FAILED"
     assert len(desk.broker.calls) == 7
-    assert connecting.view(desk.portfolio_id).state == "AUTH_FAILED"
+    assert views.connection(desk.portfolio_id).state == "AUTH_FAILED"
 
 
 def test_disconnecting_in_mid_air_imports_nothing_and_leaves_no_secret(desk: Desk) -> None:
@@ -222,7 +222,7 @@ def test_disconnecting_in_mid_air_imports_nothing_and_leaves_no_secret(desk: Des
     assert (run.state, desk.entries()) == ("CANCELLED", 0)
     connection = desk.connection()
     assert (connection.state, connection.sealed_credentials, connection.next_run_at) == ("DISCONNECTED", None, None)
-    assert connecting.view(desk.portfolio_id).mask is None
+    assert views.connection(desk.portfolio_id).mask is None
 
 
 def test_a_new_token_in_mid_air_cancels_the_old_run_and_starts_another(desk: Desk) -> None:
@@ -249,28 +249,28 @@ def test_a_portfolio_deleted_in_mid_air_imports_nothing(desk: Desk) -> None:
     desk.broker.meanwhile = lambda: portfolios.delete(desk.portfolio())
     runner.advance(run.id, run.step, desk.clock())
     assert desk.entries() == 0
-    assert connecting.view(desk.portfolio_id) is None
+    assert views.connection(desk.portfolio_id) is None
 
 
 def test_an_unchanged_mask_keeps_the_token_and_asks_for_nothing(desk: Desk) -> None:
     desk.save()
     desk.finish()
-    mask = connecting.view(desk.portfolio_id).mask
-    assert mask == connecting.MASK_PREFIX + TOKEN[-4:]
+    mask = views.connection(desk.portfolio_id).mask
+    assert mask == credentials.MASK_PREFIX + TOKEN[-4:]
     outcome = desk.save({"query_id": QUERY, "token": mask}, token_expires_on=date(2027, 1, 1))
     assert (outcome.run_id, outcome.disconnected) == (None, False)
-    assert connecting.view(desk.portfolio_id).token_expires_on == date(2027, 1, 1)
+    assert views.connection(desk.portfolio_id).token_expires_on == date(2027, 1, 1)
 
 
 def test_a_mask_without_a_saved_token_is_refused(desk: Desk) -> None:
     with pytest.raises(InvalidInput) as refused:
-        desk.save({"query_id": QUERY, "token": connecting.MASK_PREFIX + "1234"})
+        desk.save({"query_id": QUERY, "token": credentials.MASK_PREFIX + "1234"})
     assert "token" in refused.value.fields
 
 
 def test_a_test_stores_no_transaction_and_its_statement_becomes_the_first_import(desk: Desk) -> None:
     run = desk.finish(desk.test())
-    view = connecting.test_view(desk.portfolio_id, run.id)
+    view = views.tested(desk.portfolio_id, run.id)
     assert (view.state, view.result["trades"], desk.entries()) == ("SUCCEEDED", 2, 0)
     assert run.sealed_credentials is None
     asked = len(desk.broker.calls)
@@ -291,16 +291,16 @@ def test_a_tested_statement_that_was_pruned_is_asked_for_again(desk: Desk) -> No
 
 def test_a_failed_test_says_why_and_what_a_new_token_needs(desk: Desk) -> None:
     desk.broker.answers = [refusal(FailureKind.CREDENTIALS, "1015", may_be_activating=True)]
-    view = connecting.test_view(desk.portfolio_id, desk.finish(desk.test()).id)
+    view = views.tested(desk.portfolio_id, desk.finish(desk.test()).id)
     assert (view.state, view.code, view.failure) == ("FAILED", "1015", "credentials")
     assert "30 minutes" in view.remedy
-    assert connecting.view(desk.portfolio_id) is None
+    assert views.connection(desk.portfolio_id) is None
 
 
 def test_anothers_test_is_not_shown(desk: Desk) -> None:
     run_id = desk.test()
     with pytest.raises(StonksError):
-        connecting.test_view(desk.portfolio_id + 1, run_id)
+        views.tested(desk.portfolio_id + 1, run_id)
 
 
 def test_a_newer_test_takes_the_place_of_the_older(desk: Desk) -> None:
@@ -326,7 +326,7 @@ def test_a_token_sealed_under_a_lost_key_stops_with_a_clear_word(desk: Desk) -> 
     db.session.commit()
     run = desk.finish()
     assert (run.state, run.failure) == ("FAILED", "sealed")
-    view = connecting.view(desk.portfolio_id)
+    view = views.connection(desk.portfolio_id)
     assert (view.unreadable, view.state, view.next_run_at) == (True, ConnectionState.AUTH_FAILED, None)
     desk.clock.advance(days=2)
     assert schedule.tick(desk.clock()) == 0
@@ -376,9 +376,9 @@ def test_a_step_is_taken_once_even_when_woken_twice(desk: Desk) -> None:
 def test_secrets_stay_out_of_reprs_and_the_list(desk: Desk) -> None:
     desk.save()
     desk.finish()
-    shown = repr((connecting.view(desk.portfolio_id), connecting.runs(desk.portfolio_id), connecting.list_all()))
+    shown = repr((views.connection(desk.portfolio_id), views.runs(desk.portfolio_id), views.every()))
     assert TOKEN not in shown
-    assert "ACTIVE" in str(connecting.list_all()[0])
+    assert "ACTIVE" in str(views.every()[0])
     assert TOKEN not in repr(FIELDS.keys())
 
 

@@ -18,7 +18,7 @@ from stonks.ledger.tables import Entry
 from stonks.portfolio.coverage import Proof
 from stonks.practice.server import PracticeBroker
 from stonks.services import services
-from stonks.sync import connecting
+from stonks.sync import connecting, views
 from tests.conftest import Clock
 from tests.statements import buy, dividend, statement
 from tests.sync.conftest import FIELDS, Desk, FakeBroker, make_desk
@@ -122,6 +122,6 @@ def telling(first: str, body: bytes) -> bytes:
 def codes(desk: Desk) -> list[str]:
     run = desk.finish()
     assert run.state == "SUCCEEDED"
-    result = connecting.test_view(desk.portfolio_id, run.id).result
+    result = views.tested(desk.portfolio_id, run.id).result
     assert result is not None
     return [finding["code"] for finding in result["findings"]]

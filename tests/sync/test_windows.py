@@ -13,7 +13,7 @@ from stonks.core.records import Period
 from stonks.db import db
 from stonks.ledger import coverage
 from stonks.portfolio.coverage import Proof, Span
-from stonks.sync import connecting, schedule, windows
+from stonks.sync import connecting, schedule, views, windows
 from tests.sync.conftest import QUERY, Desk, refusal
 from tests.sync.test_siblings import first_run_of, sibling_of
 
@@ -47,7 +47,7 @@ def test_a_window_asks_for_its_days_and_its_rows_arrive_once(connected: Desk) ->
     assert (run.reason, run.state, connected.entries()) == ("window", "SUCCEEDED", 3)
     connected.finish(ask(connected))
     assert connected.entries() == 3
-    assert connecting.test_view(connected.portfolio_id, run.id).window == WEEK
+    assert views.tested(connected.portfolio_id, run.id).window == WEEK
 
 
 @pytest.mark.parametrize(
@@ -229,12 +229,12 @@ def test_a_connection_limited_to_a_currency_covers_that_one(desk: Desk) -> None:
 def test_a_window_whose_statement_leaves_days_out_is_a_finding(connected: Desk) -> None:
     connected.broker.stated_until = date(2026, 11, 11)
     run = connected.finish(ask(connected))
-    found = connecting.test_view(connected.portfolio_id, run.id).result["findings"]  # type: ignore[index]
+    found = views.tested(connected.portfolio_id, run.id).result["findings"]  # type: ignore[index]
     assert [one["code"] for one in found] == ["period-short"]
     assert "9 Nov 2026 to 13 Nov 2026 was asked for" in found[0]["message"]
     connected.broker.stated_until = WEEK.last
     run = connected.finish(ask(connected))
-    assert connecting.test_view(connected.portfolio_id, run.id).result["findings"] == []  # type: ignore[index]
+    assert views.tested(connected.portfolio_id, run.id).result["findings"] == []  # type: ignore[index]
 
 
 def test_failed_windows_and_syncs_by_hand_are_counted_together(connected: Desk) -> None:

@@ -10,9 +10,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from stonks.ledger.tables import Portfolio
-from stonks.sync import connecting
-from stonks.sync.connecting import ConnectionView
+from stonks.sync import views
 from stonks.sync.states import ConnectionState
+from stonks.sync.views import ConnectionView
 from tests.conftest import Clock
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -44,7 +44,7 @@ class Frame:
         self._client, self._portfolio, self._monkeypatch = client, portfolio, monkeypatch
 
     def show(self, connection: ConnectionView | None) -> str:
-        self._monkeypatch.setattr(connecting, "view", lambda _portfolio_id: connection)
+        self._monkeypatch.setattr(views, "connection", lambda _portfolio_id: connection)
         page = self._client.get(f"/portfolios/{self._portfolio.id}/edit").text
         head = page[page.index('<header class="page-head">') : page.index('<nav class="tabs"')]
         return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", head)))
