@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, FilePayload, Page, expect
 
 from stonks.practice.server import PracticeBroker
 from tests.browser.conftest import Product, new_portfolio, save_connection, sign_in, token_for
+from tests.browser.fitness import complaints, on_a_phone, views
 from tests.statements import buy, dividend, statement, withheld
 
-AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text()
 OPEN_PAGES = ["/sign-in", "/help/interactive-brokers"]
 OWN_PAGES = [
     "/portfolios",
@@ -38,48 +37,42 @@ def filled(browser: Browser, product: Product, broker: PracticeBroker) -> str:
     corrected = [buy(7, "20251112"), taken_back, buy(7, "20251112", price="188.25")]
     rows = [buy(1), buy(2, "20251110"), buy(3, currency="EUR"), buy(4).replace("BUY", "BORROW"), *corrected]
     broker.add_query(token, "4001", statement(rows, [dividend(5), withheld(6)]))
-    page = browser.new_page()
-    sign_in(page, product)
+    context = browser.new_context(storage_state=product.signed_in)
+    page = context.new_page()
     portfolio = new_portfolio(page, product, "Every page")
     save_connection(page, portfolio, "4001", token)
     expect(page.get_by_text("8 new transactions were imported").first).to_be_visible(timeout=30_000)
-    page.close()
+    context.close()
     return portfolio.removeprefix(product.address)
 
 
-@pytest.fixture(params=[("light", 1280), ("dark", 360)], ids=["wide-light", "narrow-dark"])
-def visitor(request: pytest.FixtureRequest, browser: Browser, product: Product) -> Iterator[Page]:
-    scheme, width = request.param
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 360)], ids=["wide-light", "narrow-dark"])
+def test_axe_finds_nothing_and_no_page_scrolls_sideways(
+    browser: Browser, product: Product, filled: str, scheme: Literal["light", "dark"], width: int
+) -> None:
     context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 800})
-    yield context.new_page()
-    context.close()
-
-
-def test_axe_finds_nothing_and_no_page_scrolls_sideways(visitor: Page, product: Product, filled: str) -> None:
-    complaints: list[str] = []
-    visitor.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    sign_in_after = [False] * len(OPEN_PAGES) + [True] * len(OWN_PAGES)
-    signed_in = False
-    for path, needs_account in zip(OPEN_PAGES + OWN_PAGES, sign_in_after, strict=True):
-        if needs_account and not signed_in:
+    visitor = context.new_page()
+    found: list[str] = []
+    visitor.on("console", lambda message: found.append(message.text) if message.type == "error" else None)
+    for pages in (OPEN_PAGES, OWN_PAGES):
+        if pages is OWN_PAGES:
             sign_in(visitor, product)
-            signed_in = True
-        address = path.format(portfolio=filled)
-        visitor.goto(product.address + address)
-        found = visitor.evaluate(AXE + "; axe.run({resultTypes: ['violations']}).then(result => result.violations)")
-        complaints += [f"{address}: {v['id']}: {v['nodes'][0]['html'][:200]}" for v in found]
-        if visitor.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
-            complaints.append(f"{address}: scrolls sideways")
-    assert complaints == []
+        for page in pages:
+            address = page.format(portfolio=filled)
+            visitor.goto(product.address + address)
+            found += [f"{address}: {complaint}" for complaint in complaints(visitor)]
+    assert found == []
+    context.close()
 
 
 def test_values_over_time_are_drawn_and_stand_in_a_table_without_script(
     browser: Browser, product: Product, filled: str
 ) -> None:
     for script in (True, False):
-        context = browser.new_context(java_script_enabled=script, viewport={"width": 360, "height": 800})
+        context = browser.new_context(
+            java_script_enabled=script, viewport={"width": 360, "height": 800}, storage_state=product.signed_in
+        )
         page = context.new_page()
-        sign_in(page, product)
         page.goto(f"{product.address}{filled}/performance?last=2025-11-14")
         expect(page.locator(".time-chart canvas")).to_have_count(1 if script else 0)
         if script:  # with nothing pointed at
@@ -90,9 +83,10 @@ def test_values_over_time_are_drawn_and_stand_in_a_table_without_script(
 
 
 def test_an_opened_history_with_a_long_file_name_fits_and_axe_finds_nothing(
-    visitor: Page, product: Product, filled: str
+    signed_in: Page, product: Product, filled: str
 ) -> None:
-    sign_in(visitor, product)
+    visitor = signed_in
+    on_a_phone(visitor)
     for body in (statement([buy(1)]), b"<!doctype html><html></html>"):
         visitor.goto(f"{product.address}{filled}/import")
         file = FilePayload(name="a_very_long_name_" * 10 + ".csv", mimeType="text/csv", buffer=body)
@@ -103,16 +97,11 @@ def test_an_opened_history_with_a_long_file_name_fits_and_axe_finds_nothing(
     visitor.get_by_text("History", exact=True).click()
     rows = visitor.get_by_role("table", name="Syncs, tests and uploads").get_by_role("row")
     expect(rows.filter(has_text="Upload of a_very_long_name_").first).to_be_visible()
-    assert not visitor.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
-    why = rows.nth(1).get_by_role("cell").nth(1).bounding_box()
-    assert why is not None
-    assert why["width"] < 400
-    assert (
-        visitor.evaluate(
-            AXE + "; axe.run({resultTypes: ['violations']}).then(result => result.violations.map(v => v.id))"
-        )
-        == []
-    )
+    for view in views(visitor):
+        assert complaints(visitor) == [], view
+        why = rows.nth(1).get_by_role("cell").nth(1).bounding_box()
+        assert why is not None
+        assert why["width"] < 400
 
 
 def test_everything_needed_to_connect_works_without_javascript(

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import Literal
 
-import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.fitness import complaints_in_every_view, on_a_phone
 from tests.statements import buy, statement
 
 Portfolio = Callable[..., str]
-AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text()
 SOLD = buy(1).replace("BUY,10", "SELL,-4")
 
 
@@ -68,30 +65,20 @@ def test_a_difference_is_mended_by_an_opening_entry_and_another_dismissed(
     expect(signed_in.get_by_role("link", name="Add an opening entry for SAP")).to_be_visible()
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 360)])
-def test_the_pages_are_fit_for_everyone_and_fit_a_phone(
-    signed_in: Page, a_portfolio: Portfolio, scheme: Literal["light", "dark"], width: int
-) -> None:
-    signed_in.emulate_media(color_scheme=scheme)
-    signed_in.set_viewport_size({"width": width, "height": 800})
-    portfolio = a_portfolio("USD", scheme)
+def test_the_pages_are_fit_for_everyone_and_fit_a_phone(signed_in: Page, a_portfolio: Portfolio) -> None:
+    portfolio = a_portfolio("USD")
     upload(signed_in, portfolio, statement([SOLD, buy(2, currency="EUR")]) + reported("6", "12", "800"))
+    on_a_phone(signed_in)
     signed_in.goto(portfolio + "/reconciliation")
     signed_in.get_by_text("Dismiss the difference of SAP").click()
-    expect_fit(signed_in)
+    assert complaints_in_every_view(signed_in) == []
 
     prices = b"date,symbol,price,currency\n2025-11-21,SAP,151.5,EUR\nsoon,SAP,1,EUR\n"
+    on_a_phone(signed_in)
     signed_in.goto(portfolio + "/prices")
     signed_in.get_by_label("Price file").set_input_files(
         {"name": "prices.csv", "mimeType": "text/csv", "buffer": prices}
     )
     signed_in.get_by_role("button", name="Upload", exact=True).click()
     expect(signed_in.get_by_text("2 rows in the file.")).to_be_visible()
-    expect_fit(signed_in)
-
-
-def expect_fit(page: Page) -> None:
-    """Nothing that axe finds, and no sideways scrolling."""
-    found = page.evaluate(AXE + "; axe.run({resultTypes: ['violations']}).then(result => result.violations)")
-    assert [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in found] == []
-    assert not page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+    assert complaints_in_every_view(signed_in) == []
