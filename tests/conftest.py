@@ -33,8 +33,8 @@ hypothesis.settings.register_profile("stonks", deadline=None)
 hypothesis.settings.load_profile("stonks")
 
 HERE = Path(__file__).parent
-SLOW = ("browser/", "sync/test_chaos", "sync/test_large", "test_backup_running", "test_supervisor", "test_secrets",
-        "ledger/test_repeats", "ledger/test_killed", "ledger/test_snapshot")  # fmt: skip
+SLOW = ("browser/", "sync/test_chaos", "sync/test_faults", "sync/test_large", "test_backup_running", "test_supervisor",
+        "test_secrets", "ledger/test_repeats", "ledger/test_killed", "ledger/test_snapshot")  # fmt: skip
 
 
 @dataclass
