@@ -20,7 +20,7 @@ from stonks.ledger import agreeing, prices, refolding, snapshot
 from stonks.ledger.entries import Called
 from stonks.ledger.kept import Kept
 from stonks.ledger.snapshot import State
-from stonks.ledger.snapshot_tables import Snapshot, SnapshotHolding, SnapshotLot, SnapshotMonth
+from stonks.ledger.snapshot_tables import Snapshot, SnapshotHolding, SnapshotLot, SnapshotMonth, instrument_of
 from stonks.ledger.tables import Portfolio, ReportedRate
 from stonks.portfolio.income import Income
 from stonks.portfolio.lots import ZERO, ClosedLot, Lot
@@ -314,11 +314,6 @@ def _compared(portfolio_id: int) -> list[tuple[Instrument, Difference]]:
 
 def _every(portfolio_id: int) -> CursorResult[*tuple[Any, ...]]:
     return read(_EVERY, portfolio_id=portfolio_id)
-
-
-def instrument_of(row: Any) -> Instrument:
-    """Of a row with a SnapshotHolding's columns."""
-    return Instrument(row.key, row.symbol, row.isin, row.currency, row.asset_class, row.multiplier, row.description)
 
 
 def _valued(row: Any, quoted: Price | None, rates: RateTable, today: date) -> Valued:

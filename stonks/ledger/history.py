@@ -1,70 +1,58 @@
-"""What the history of a portfolio's value takes beside its folding: the marks of every statement, and cash by day."""
+"""What the history of a portfolio's value takes beside its folding: the prices of every statement and from elsewhere."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import date
-from decimal import Decimal
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from sqlalchemy import select
 
-from stonks.core.amounts import PER_HUNDRED_CLASSES
 from stonks.db import db
-from stonks.ledger import prices
-from stonks.ledger.entries import FOLD_ROWS
-from stonks.ledger.folding import Folding
-from stonks.ledger.tables import Entry, ReportedPosition
+from stonks.ledger.families import Name
+from stonks.ledger.tables import QuotedPrice, ReportedPosition
 from stonks.portfolio.movements import instrument_key
-from stonks.portfolio.valuation import Price
-from stonks.portfolio.worth import CashDay, Mark
+from stonks.portfolio.valuation import Instrument, Price
 
+_AT_ONCE = 500
 _COLUMNS = (
-    Entry.kind, Entry.type, Entry.entry_date, Entry.currency, Entry.quantity, Entry.price, Entry.amount,
-    Entry.commission, Entry.commission_currency, Entry.taxes, Entry.other_amount, Entry.other_currency,
-    Entry.cancels, Entry.asset_class, Entry.multiplier,
+    ReportedPosition.id, ReportedPosition.as_of, ReportedPosition.symbol, ReportedPosition.isin,
+    ReportedPosition.asset_class, ReportedPosition.currency, ReportedPosition.mark_price,
 )  # fmt: skip
 
 
-def marks(portfolio_id: int, found: Folding) -> list[Mark]:
-    """The prices of all days that statements reported positions of, and those from elsewhere, by the instruments' keys
-    in `found`. Of one day the one that counts comes last."""
-    position = ReportedPosition
-    query = select(
-        position.as_of, position.symbol, position.isin, position.asset_class, position.currency, position.mark_price
-    ).where(position.portfolio_id == portfolio_id, position.mark_price.is_not(None))
-    by_symbol = {(one.symbol.upper(), one.currency): key for key, one in found.instruments.items()}
-    told = [Mark(key, price) for key, price in prices.every(portfolio_id)]
-    for row in db.session.execute(query):
+def marks(portfolio_id: int, names: set[Name], instruments: Iterable[Instrument]) -> Mapping[str, list[Price]]:
+    """The prices of all days of a family's instruments, by key and in order; of one day the one that counts last."""
+    known = list(instruments)
+    keys = {one.key for one in known}
+    by_symbol = {(one.symbol.upper(), one.currency): one.key for one in known}
+    found: dict[str, list[Price]] = defaultdict(list)
+    for part in _parts(keys):
+        mine = (QuotedPrice.portfolio_id == portfolio_id, QuotedPrice.key.in_(part))
+        columns = (QuotedPrice.key, QuotedPrice.price, QuotedPrice.on, QuotedPrice.source)
+        for row in db.session.execute(select(*columns).where(*mine).order_by(QuotedPrice.id)):
+            found[row.key].append(Price(row.price, row.on, False, row.source))
+    for row in sorted(_positions(portfolio_id, names), key=lambda row: row.id):
         key = instrument_key(row.isin, row.symbol, row.asset_class, row.currency)
-        if key not in found.instruments:
+        if key not in keys:
             key = by_symbol.get(((row.symbol or "").upper(), row.currency), key)
-        told.append(Mark(key, Price(row.mark_price, row.as_of, True)))
-    return told
+        if key in keys:
+            found[key].append(Price(row.mark_price, row.as_of, True))
+    for prices in found.values():
+        prices.sort(key=lambda price: (price.on, price.rank))
+    return found
 
 
-def cash_days(portfolio_id: int) -> list[CashDay]:
-    """What each day moved of each currency: trades, payments, conversions, commissions and taxes."""
-    query = (
-        select(*_COLUMNS)
-        .where(Entry.portfolio_id == portfolio_id, Entry.discarded_at.is_(None))
-        .execution_options(yield_per=FOLD_ROWS)
-    )
-    days: dict[tuple[date, str], Decimal] = defaultdict(Decimal)
-    for row in db.session.execute(query):
-        on = row.entry_date
-        days[on, row.currency] += (row.amount if row.amount is not None else _notional(row)) + (row.taxes or 0)
-        if row.commission:
-            days[on, row.commission_currency or row.currency] += row.commission
-        if row.kind == "FX" and row.other_amount and row.other_currency:
-            days[on, row.other_currency] += row.other_amount
-    return [CashDay(on, currency, amount) for (on, currency), amount in days.items() if amount]
+def _positions(portfolio_id: int, names: set[Name]) -> Iterator[Any]:
+    mine = (ReportedPosition.portfolio_id == portfolio_id, ReportedPosition.mark_price.is_not(None))
+    for part in _parts({symbol for symbol, _ in names if symbol}):
+        yield from db.session.execute(select(*_COLUMNS).where(*mine, ReportedPosition.symbol.in_(part)))
+    for part in _parts({isin for _, isin in names if isin}):
+        nameless = (ReportedPosition.symbol.is_(None), ReportedPosition.isin.in_(part))
+        yield from db.session.execute(select(*_COLUMNS).where(*mine, *nameless))
 
 
-def _notional(row: Any) -> Decimal:
-    """What a future's trade would have moved, had its notional been paid; nothing for other rows without an amount."""
-    if row.kind != "TRADE":
-        return Decimal(0)
-    unit = (row.multiplier or Decimal(1)) / (100 if row.asset_class in PER_HUNDRED_CLASSES else 1)
-    amount: Decimal = row.quantity * (row.price or 0) * unit
-    return amount if (row.type == "SELL") is not row.cancels else -amount
+def _parts(names: set[str]) -> Iterator[list[str]]:
+    ordered = sorted(names)
+    for start in range(0, len(ordered), _AT_ONCE):
+        yield ordered[start : start + _AT_ONCE]

@@ -17,7 +17,7 @@ from stonks.ledger.snapshot_tables import Snapshot, SnapshotMark
 from stonks.ledger.tables import Entry
 from stonks.portfolio.movements import DERIVATIVES
 
-NAME, MONTH, POSITIONS, RATES = "name", "month", "positions", "rates"
+NAME, MONTH, POSITIONS, RATES, PRICES = "name", "month", "positions", "rates", "prices"
 MOST = 20_000  # entries; a change of more is marked as a change of everything
 _FACTS = (Entry.kind, Entry.symbol, Entry.isin, Entry.asset_class, Entry.entry_date)
 
@@ -57,9 +57,11 @@ def batch(portfolio_id: int, batch_id: int, rows: int) -> None:
         write(portfolio_id, _of_rows(found))
 
 
-def facts(portfolio_id: int, *, positions: bool, rates_since: date | None) -> None:
-    """What a statement reported beside its entries."""
-    marks: set[Mark] = {(POSITIONS, "", "")} if positions else set()
+def facts(portfolio_id: int, *, positions: set[tuple[str, str]], rates_since: date | None) -> None:
+    """What a statement reported beside its entries; `positions`: the names of those that came or went."""
+    marks: set[Mark] = {(PRICES, *name) for name in positions}
+    if positions:
+        marks.add((POSITIONS, "", ""))
     if rates_since is not None:
         marks.add((RATES, rates_since.isoformat(), ""))
     if marks:
@@ -72,9 +74,14 @@ def everything(portfolio_id: int) -> None:
 
 
 def beside(portfolio_id: int) -> None:
-    """What pages add to the stored figures has changed: prices, dismissals. Nothing is stale, but what was read before
-    is not shown again."""
+    """What pages add to the stored figures has changed: dismissals. Nothing is stale, but what was read before is not
+    shown again."""
     _count_up(portfolio_id)
+
+
+def prices(portfolio_id: int, keys: Iterable[str]) -> None:
+    """Of instruments, from elsewhere than statements."""
+    _add(portfolio_id, {(PRICES, key.rpartition("/")[0], "") for key in keys})
 
 
 def of_month(day: date) -> str:

@@ -11,8 +11,7 @@ from sqlalchemy import bindparam, select
 
 from stonks.db import read
 from stonks.ledger import refolding
-from stonks.ledger.figures import instrument_of
-from stonks.ledger.snapshot_tables import Snapshot, SnapshotHolding, SnapshotLot
+from stonks.ledger.snapshot_tables import Snapshot, SnapshotHolding, SnapshotLot, instrument_of
 from stonks.portfolio.lots import ZERO, ClosedLot
 from stonks.portfolio.overview import Gains
 from stonks.portfolio.summary import EXACT

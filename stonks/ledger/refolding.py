@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from stonks.core.fingerprint import plain
-from stonks.ledger import families, folding
+from stonks.ledger import courses, families, folding, history, month_days
 from stonks.ledger.entries import Called
 from stonks.ledger.families import Name
 from stonks.ledger.folding import Folding
@@ -58,6 +58,7 @@ class Refolded:
     lots: list[Row] = field(default_factory=list)
     income: list[Row] = field(default_factory=list)
     late: list[Row] = field(default_factory=list)
+    years: list[Row] = field(default_factory=list)
     entries: int = 0
     names: set[str] = field(default_factory=set)  # that keys of the family can begin with
 
@@ -74,6 +75,7 @@ def family(names: set[Name], by: Reckoning) -> Refolded:
     receipts = _receipts(found)
     reported = {one.key: one.quantity for one in found.reported}
     result = Refolded(entries=len(rows), names=families.keys_of(names))
+    closed = {}
     for key, instrument in found.instruments.items():
         rates = NotingRates(by.rates, by.rates.stood_in)
         one = summary.summarise(held.books.get(key) or Book(key), instrument, receipts[key], rates)
@@ -94,6 +96,12 @@ def family(names: set[Name], by: Reckoning) -> Refolded:
             }
         )
         result.lots += _lots(one, by.portfolio_id)
+        closed[key] = one.closed
+    marks = history.marks(by.portfolio_id, names, found.instruments.values())
+    made = courses.of_family(found, held, closed, marks, by.rates)
+    for row in result.holdings:
+        row |= made[row["key"]].facts
+        result.years += made[row["key"]].years
     # What a conversion of currencies cost is of no instrument, whatever its row calls itself.
     conversions = {row.id for row in rows if row.kind == "FX"}
     counted = [one for one in found.receipts if one.key and one.kind in COUNTED and one.entry_id not in conversions]
@@ -104,13 +112,18 @@ def family(names: set[Name], by: Reckoning) -> Refolded:
 
 def month(first: date, by: Reckoning) -> list[Row]:
     """The rows of a month, a currency each."""
-    rows = folding.rows_of(by.portfolio_id, Entry.entry_date.between(first, last_day(first)))
+    rows = list(folding.rows_of(by.portfolio_id, Entry.entry_date.between(first, last_day(first))))
     receipts, cash = folding.money_of(rows)
     # A month's rates are noted together: which currency asked does not matter to what is said.
     rates = NotingRates(by.rates, by.rates.stood_in)
-    found = summary.month(receipts, cash, rates)
+    days = month_days.of_month(rows, receipts, by.rates, rates)
     common = {"portfolio_id": by.portfolio_id, "month": first, "oldest_rate": rates.oldest}
-    return [common | {"currency": currency} | one._asdict() for currency, one in sorted(found.items())]
+    return [
+        common
+        | {"currency": currency, "days": month_days.text(of)}
+        | month_days.total(of.values(), cash.get(currency, ZERO))._asdict()
+        for currency, of in sorted(days.items())
+    ]
 
 
 def last_day(of: date) -> date:

@@ -15,8 +15,8 @@ from stonks.ledger.tables import Dismissal, QuotedPrice
 _AT_ONCE = 500
 
 
-def move_along(portfolio_id: int, found: Sequence[Refolded]) -> None:
-    """Within the transaction that stores the refolded families of `found`."""
+def move_along(portfolio_id: int, found: Sequence[Refolded]) -> set[str]:
+    """Within the transaction that stores the refolded families of `found`. The keys that got something."""
     heirs: dict[str, str] = {}
     taken = {row["key"] for refolded in found for row in refolded.holdings}
     for refolded in found:
@@ -27,13 +27,15 @@ def move_along(portfolio_id: int, found: Sequence[Refolded]) -> None:
                 heir = _heir(name, listed)
                 if key not in taken and heir is not None:
                     heirs[key] = heir
-    keys = sorted(heirs)
+    keys, moved = sorted(heirs), set()
     for start in range(0, len(keys), _AT_ONCE):
         part = keys[start : start + _AT_ONCE]
         for table, place in ((QuotedPrice, (QuotedPrice.on, QuotedPrice.source)), (Dismissal, ())):
             left = select(table.key).where(table.portfolio_id == portfolio_id, table.key.in_(part)).distinct()
             for key in list(db.session.scalars(left)):
                 _move(table, place, portfolio_id, key, heirs[key])
+                moved.add(heirs[key])
+    return moved
 
 
 def _heir(name: str, listed: list[Row]) -> str | None:

@@ -34,7 +34,12 @@ class ChangedFacts:
 
     def write(self, portfolio_id: int) -> None:
         """Replaces positions and balances of each changed day and adds the new rates; within a transaction."""
+        named: set[tuple[str, str]] = set()
         for (as_of, account), positions in self.days.items():
+            columns = (ReportedPosition.symbol, ReportedPosition.isin, ReportedPosition.asset_class)
+            before = select(*columns).where(*_of_day(ReportedPosition, portfolio_id, as_of, account))
+            named |= {marks.name_of(*row) for row in db.session.execute(before)}
+            named |= {marks.name_of(one.symbol, one.isin, one.asset_class) for one in positions}
             db.session.execute(delete(ReportedPosition).where(*_of_day(ReportedPosition, portfolio_id, as_of, account)))
             rows = [
                 {"portfolio_id": portfolio_id, "as_of": as_of, "account": account} | _facts(position)
@@ -53,7 +58,7 @@ class ChangedFacts:
             rates = [{"portfolio_id": portfolio_id, **rate._asdict()} for rate in self.rates]
             db.session.execute(insert_ignoring(ReportedRate), rates)
         since = min((rate.on for rate in self.rates), default=None)
-        marks.facts(portfolio_id, positions=bool(self.days), rates_since=since)
+        marks.facts(portfolio_id, positions=named, rates_since=since)
 
 
 def changed_facts(portfolio_id: int, positions: list[Position], summary: StatementSummary) -> ChangedFacts:

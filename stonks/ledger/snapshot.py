@@ -17,13 +17,15 @@ from sqlalchemy import Row, bindparam, delete, insert, select, update
 
 from stonks.core.errors import StonksError
 from stonks.db import db, in_transaction, insert_ignoring, read, transaction
-from stonks.ledger import folding, marks, refolding, rekeying, repositioning
+from stonks.ledger import courses, folding, marks, refolding, rekeying, repositioning, repricing
 from stonks.ledger.bulk import BATCH_ROWS, BulkInsert
+from stonks.ledger.courses import Place
 from stonks.ledger.families import Families, Name, keys_of
-from stonks.ledger.marks import MONTH, NAME, POSITIONS, RATES, Mark, name_of
+from stonks.ledger.marks import MONTH, NAME, POSITIONS, PRICES, RATES, Mark, name_of
 from stonks.ledger.refolding import Reckoning, Refolded
 from stonks.ledger.snapshot_tables import (
     Snapshot,
+    SnapshotCourse,
     SnapshotHolding,
     SnapshotIncome,
     SnapshotLate,
@@ -31,14 +33,15 @@ from stonks.ledger.snapshot_tables import (
     SnapshotMark,
     SnapshotMonth,
     SnapshotName,
+    SnapshotYear,
 )
-from stonks.ledger.tables import Entry, Portfolio
+from stonks.ledger.tables import Entry, Portfolio, ReportedPosition
 from stonks.portfolio import summary
 from stonks.portfolio.lots import Method
 from stonks.rates import bank_version
 
 # Counted up with each change of the arithmetic or of what is stored: all figures are then made anew.
-ARITHMETIC = 3
+ARITHMETIC = 4
 ENTRIES_AT_ONCE = 50_000  # of a part, about
 MONTHS_AT_ONCE = 12
 MOST_REFUSALS = 50
@@ -53,6 +56,7 @@ _SOME_MARK = select(SnapshotMark.kind).where(SnapshotMark.portfolio_id == bindpa
 
 _FOUND = (
     SnapshotMark, SnapshotName, SnapshotHolding, SnapshotLot, SnapshotMonth, SnapshotIncome, SnapshotLate,
+    SnapshotCourse, SnapshotYear,
 )  # fmt: skip
 
 
@@ -137,7 +141,9 @@ def _step(portfolio: Portfolio, before: State | None, stale: list[Mark]) -> bool
         return part.rates(by_kind[RATES])
     if MONTH in by_kind:
         return part.months(by_kind[MONTH][:MONTHS_AT_ONCE])
-    return part.names([(name, isin) for _, name, isin in by_kind[NAME]])
+    if NAME in by_kind:
+        return part.names([(name, isin) for _, name, isin in by_kind[NAME]])
+    return part.prices([(name, isin) for _, name, isin in by_kind[PRICES]])
 
 
 class _Part:
@@ -161,7 +167,7 @@ class _Part:
 
     def begin_anew(self) -> bool:
         """Forgets every figure and marks everything there is."""
-        names, months = _all_names(self._id) | self._held, list(_all_months(self._id))
+        names, months = _all_names(self._id) | _priced_names(self._id), list(_all_months(self._id))
         with transaction():
             if not self._still(basis=self.basis, as_of=self._by.as_of, gains="{}", costs="{}"):
                 return False
@@ -240,9 +246,26 @@ class _Part:
             if not self._still():
                 return False
             self._replace(keys_of(done), found)
-            rekeying.move_along(self._id, found)
+            moved = rekeying.move_along(self._id, found)
+            marks.write(self._id, {(PRICES, key.rpartition("/")[0], "") for key in moved})
             self._insert_names(done - families.stored)
             marks.forget(self._id, [(NAME, *name) for name in stale if name in done])
+        return True
+
+    def prices(self, stale: list[Name]) -> bool:
+        found = repricing.repriced(self._id, stale)
+        with transaction():
+            if not self._still():
+                return False
+            places = {key: place for key, (place, _) in found.made.items()}
+            courses.replace(self._id, places, places, [row for _, one in found.made.values() for row in one.years])
+            for key, (_, one) in found.made.items():
+                mine = (SnapshotHolding.portfolio_id == self._id, SnapshotHolding.key == key)
+                changed = update(SnapshotHolding).where(*mine).values(**one.facts)
+                db.session.execute(changed.execution_options(synchronize_session=False))
+            self._insert_names(found.unknown)
+            marks.forget(self._id, [(PRICES, *name) for name in stale if name in found.done])
+            marks.write(self._id, {(NAME, *name) for name in found.stale})
         return True
 
     def _still(self, **values: Any) -> bool:
@@ -266,7 +289,13 @@ class _Part:
         for part in _parts(sorted(names)):
             mine = (SnapshotHolding.portfolio_id == self._id, SnapshotHolding.name.in_(part))
             old += db.session.execute(
-                select(SnapshotHolding.key, SnapshotHolding.gains, SnapshotHolding.costs).where(*mine)
+                select(
+                    SnapshotHolding.key,
+                    SnapshotHolding.gains,
+                    SnapshotHolding.costs,
+                    SnapshotHolding.part,
+                    SnapshotHolding.currency,
+                ).where(*mine)
             )
             db.session.execute(delete(SnapshotHolding).where(*mine))
             for table in (SnapshotIncome, SnapshotLate):
@@ -281,6 +310,12 @@ class _Part:
         _insert(SnapshotIncome, [row for refolded in found for row in refolded.income])
         _insert(SnapshotLate, [row for refolded in found for row in refolded.late])
         _insert(SnapshotLot, [lot for refolded in found for lot in refolded.lots])
+        courses.replace(
+            self._id,
+            {row.key: Place(row.part, row.currency) for row in old},
+            {row["key"]: Place(row["part"], row["currency"]) for row in new},
+            [row for refolded in found for row in refolded.years],
+        )
         columns = (Snapshot.gains, Snapshot.costs)
         total = db.session.execute(select(*columns).where(Snapshot.portfolio_id == self._id)).one()
         gains, costs = refolding.gains_of(total.gains), refolding.costs_of(total.costs)
@@ -325,6 +360,12 @@ def _all_names(portfolio_id: int) -> set[Name]:
         if any(name) or not is_cash:
             found.add(name)
     return found
+
+
+def _priced_names(portfolio_id: int) -> set[Name]:
+    position = ReportedPosition
+    query = select(position.symbol, position.isin, position.asset_class).where(position.portfolio_id == portfolio_id)
+    return {name_of(*row) for row in db.session.execute(query.distinct())}
 
 
 def _all_months(portfolio_id: int) -> Iterator[str]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy import ForeignKey, Index, String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from stonks.db import Base, ExactDecimal
+from stonks.portfolio.valuation import Instrument
 
 _OWNER = "portfolios.id"
 
@@ -30,7 +32,8 @@ class Snapshot(Base):
 
 class SnapshotMark(Base):
     """What must be reckoned anew. kind "name": the instruments of a symbol and ISIN; "month": its income and cash;
-    "positions": the broker's word changed; "rates": everything since the day in `name`."""
+    "positions": the broker's word changed; "rates": everything since the day in `name`; "prices": those of a symbol or
+    ISIN."""
 
     __tablename__ = "snapshot_marks"
 
@@ -96,6 +99,38 @@ class SnapshotHolding(Base):
     reasons: Mapped[str] = mapped_column(Text)  # JSON: why the history is incomplete
     gains: Mapped[str] = mapped_column(Text)  # JSON, its part of the snapshot's
     costs: Mapped[str] = mapped_column(Text)  # JSON, its part of the snapshot's
+    part: Mapped[str] = mapped_column(String(10), server_default="none")  # of the performance, see portfolio/flows.py
+    begun: Mapped[date | None]  # its first movement's day
+    transferred: Mapped[bool] = mapped_column(server_default=false())  # or opened by a person's word
+    flows_unconverted: Mapped[int] = mapped_column(server_default="0")  # what was paid for it without a rate
+    lacking: Mapped[str] = mapped_column(Text, server_default="[]")  # JSON: [day, +1 or -1], see portfolio/worth.py
+
+
+class SnapshotCourse(Base):
+    """What the days of a year changed of one instrument. JSON by day: `steps` is what its movements leave, `money` what
+    it took and brought, `worths` its worth; see portfolio/courses.py."""
+
+    __tablename__ = "snapshot_courses"
+
+    portfolio_id: Mapped[int] = mapped_column(ForeignKey(_OWNER, ondelete="CASCADE"), primary_key=True)
+    key: Mapped[str] = mapped_column(String(80), primary_key=True)
+    year: Mapped[int] = mapped_column(primary_key=True)
+    steps: Mapped[str] = mapped_column(Text)
+    money: Mapped[str] = mapped_column(Text)
+    worths: Mapped[str] = mapped_column(Text)
+
+
+class SnapshotYear(Base):
+    """The same, the sums over the instruments of one currency and one part of the performance."""
+
+    __tablename__ = "snapshot_years"
+
+    portfolio_id: Mapped[int] = mapped_column(ForeignKey(_OWNER, ondelete="CASCADE"), primary_key=True)
+    part: Mapped[str] = mapped_column(String(10), primary_key=True)
+    currency: Mapped[str] = mapped_column(String(12), primary_key=True)
+    year: Mapped[int] = mapped_column(primary_key=True)
+    money: Mapped[str] = mapped_column(Text)
+    worths: Mapped[str] = mapped_column(Text)
 
 
 class SnapshotLot(Base):
@@ -133,6 +168,7 @@ class SnapshotMonth(Base):
     fees_base: Mapped[Decimal] = mapped_column(ExactDecimal)
     unconverted: Mapped[int]
     oldest_rate: Mapped[date | None]
+    days: Mapped[str] = mapped_column(Text, server_default="{}")  # JSON, see ledger/month_days.py
 
 
 class SnapshotIncome(Base):
@@ -161,3 +197,8 @@ class SnapshotLate(Base):
     family: Mapped[str] = mapped_column(String(64))
     concerns: Mapped[int]
     known_in: Mapped[int]
+
+
+def instrument_of(row: Any) -> Instrument:
+    """Of a row with a SnapshotHolding's columns."""
+    return Instrument(row.key, row.symbol, row.isin, row.currency, row.asset_class, row.multiplier, row.description)

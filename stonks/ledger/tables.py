@@ -239,7 +239,10 @@ class ReportedPosition(Base):
     """What the broker said was held; replaced as a whole for (portfolio, as_of, account) by each statement."""
 
     __tablename__ = "reported_positions"
-    __table_args__ = (Index("ix_reported_positions_day", "portfolio_id", "as_of"),)
+    __table_args__ = (
+        Index("ix_reported_positions_day", "portfolio_id", "as_of"),
+        Index("ix_reported_positions_name", "portfolio_id", "symbol", "isin"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     portfolio_id: Mapped[int] = mapped_column(ForeignKey("portfolios.id", ondelete="CASCADE"))

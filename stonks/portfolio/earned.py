@@ -9,11 +9,20 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
-from stonks.portfolio import income
-from stonks.portfolio.income import COUNTED, Income, Receipt
-from stonks.portfolio.lots import ZERO, ClosedLot
-from stonks.portfolio.overview import Gains, gains, in_base
-from stonks.portfolio.valuation import Instrument, Rates
+from stonks.portfolio.courses import Money, more_money
+from stonks.portfolio.income import Income
+from stonks.portfolio.overview import Gains
+from stonks.portfolio.summary import EXACT
+
+
+class Receipts(NamedTuple):
+    """What a day paid and cost in one currency."""
+
+    on: date
+    currency: str
+    own: Income
+    base: Income
+    unconverted: int  # those without a rate, in `own` only
 
 
 class Own(NamedTuple):
@@ -33,37 +42,40 @@ class Earned(NamedTuple):
 
 
 def earned(
-    receipts: Iterable[Receipt],
-    lots: Iterable[ClosedLot],
-    instruments: Mapping[str, Instrument],
-    rates: Rates,
-    first: date | None,
-    last: date,
+    receipts: Iterable[Receipts], gained: Mapping[str, Mapping[date, Money]], first: date | None, last: date
 ) -> Earned:
-    """Both days included; `first` None: from the beginning."""
+    """Both days included; `first` None: from the beginning. `gained`: by currency."""
     since = first or date.min
-    received = [one for one in receipts if one.kind in COUNTED and since <= one.on <= last]
-    sold = [lot for lot in lots if since <= lot.closed <= last]
-    converted = in_base(received, rates)
+    received = [one for one in receipts if since <= one.on <= last]
+    sold: dict[str, Money] = {}
+    for currency, days in gained.items():
+        for on, one in days.items():
+            if since <= on <= last and (one.sales or one.unknown):
+                sold[currency] = more_money(sold.get(currency, Money()), one)
+    total = Money()
+    for one in sold.values():
+        total = more_money(total, one)
     return Earned(
-        income=income.total(converted),
-        unconverted=len(received) - len(converted),
-        gains=gains(sold, instruments, rates),
-        own=_own(received, sold, instruments),
+        income=_sum(one.base for one in received),
+        unconverted=sum(one.unconverted for one in received),
+        gains=Gains(total.gain, total.sales, total.unknown),
+        own=_own(received, sold),
     )
 
 
-def _own(received: list[Receipt], sold: list[ClosedLot], instruments: Mapping[str, Instrument]) -> list[Own]:
-    incomes = income.by(received, lambda one: one.currency)
-    gained: dict[str, Decimal] = defaultdict(Decimal)
-    unknown: dict[str, int] = defaultdict(int)
-    for lot in sold:
-        currency = instruments[lot.key].currency
-        if lot.gain is None:
-            unknown[currency] += 1
-        else:
-            gained[currency] += lot.gain
-    return [
-        Own(currency, incomes.get(currency, Income()), gained.get(currency, ZERO), unknown.get(currency, 0))
-        for currency in sorted(incomes.keys() | gained.keys() | unknown.keys())
-    ]
+def _own(received: list[Receipts], sold: Mapping[str, Money]) -> list[Own]:
+    by_currency: dict[str, list[Income]] = defaultdict(list)
+    for one in received:
+        by_currency[one.currency].append(one.own)
+    found = []
+    for currency in sorted(by_currency.keys() | sold.keys()):
+        gain = sold.get(currency, Money())
+        found.append(Own(currency, _sum(by_currency.get(currency, ())), gain.own_gain, gain.own_unknown))
+    return found
+
+
+def _sum(several: Iterable[Income]) -> Income:
+    found = Income()
+    for one in several:
+        found = Income(*(EXACT.add(a, b) for a, b in zip(found, one, strict=True)))
+    return found

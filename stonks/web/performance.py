@@ -10,10 +10,10 @@ from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
 
-from stonks.ledger import figures, folding, history
+from stonks.ledger import figures, measuring
 from stonks.ledger.tables import Portfolio
 from stonks.portfolio.earned import Earned, Own, earned
-from stonks.portfolio.performance import Performance, Point, Told, performance
+from stonks.portfolio.performance import Performance, Point, performance
 from stonks.portfolio.valuation import Instrument
 from stonks.services import services
 from stonks.web import csv_file, ranges
@@ -32,7 +32,7 @@ class Lack(NamedTuple):
 class Measured(NamedTuple):
     """What the page tells of one range of days."""
 
-    entries: int
+    anything: bool
     view: Performance
     earned: Earned
     left_out: list[Instrument]
@@ -56,7 +56,7 @@ def show(portfolio_id: int) -> ResponseReturnValue:
     return render_template(
         "performance/page.html",
         page=page,
-        entries=measured.entries,
+        anything=measured.anything,
         names=ranges.NAMES,
         range=asked,
         view=view,
@@ -69,17 +69,13 @@ def show(portfolio_id: int) -> ResponseReturnValue:
 
 
 def _measured(portfolio: Portfolio, first: date | None, last: date) -> Measured:
-    """Folds the whole ledger: what moved on each day is not among the stored figures."""
-    found = folding.folding(portfolio.id)
-    rates = folding.rates(portfolio.id, portfolio.base_currency)
-    held = found.held()
-    marks, cash = history.marks(portfolio.id, found), history.cash_days(portfolio.id)
-    told = Told(found.movements, found.receipts, found.instruments, held, marks, cash)
-    view = performance(told, rates, first, last)
+    # Other ranges of days come from the same figures.
+    found = figures.remembered(portfolio, ("measurable",), lambda: measuring.measurable(portfolio))
+    view = performance(found.told, found.rates, first, last)
     return Measured(
-        entries=found.entries,
+        anything=found.anything,
         view=view,
-        earned=earned(found.receipts, held.closed_lots(), found.instruments, rates, first, last),
+        earned=earned(found.receipts, found.gained, first, last),
         left_out=[found.instruments[key] for key in view.left_out],
         unpriced=[Lack(found.instruments[key].symbol, days) for key, days in view.unpriced],
     )

@@ -7,13 +7,14 @@ from decimal import Decimal
 
 from stonks.core.records import FxConversion, Record, Side
 from stonks.db import db, transaction
-from stonks.ledger import history, prices
+from stonks.ledger import history, measuring, prices, snapshot
+from stonks.ledger import marks as marks_of
 from stonks.ledger.folding import folding
 from stonks.ledger.importing import import_reading
-from stonks.ledger.tables import Entry
+from stonks.ledger.tables import Entry, Portfolio
 from stonks.portfolio.valuation import UPLOADED, Price
-from stonks.portfolio.worth import CashDay, Mark
 from tests.conftest import Clock
+from tests.portfolio.plainly import CashDay
 from tests.readings import ReadingOf, dividend, position, trade
 
 D = Decimal
@@ -25,7 +26,17 @@ def let(portfolio_id: int, clock: Clock, *records: Record) -> None:
 
 
 def cash(portfolio_id: int) -> set[CashDay]:
-    return set(history.cash_days(portfolio_id))
+    assert snapshot.refresh(portfolio_id)
+    days = measuring.measurable(db.session.get_one(Portfolio, portfolio_id)).told.account.cash
+    return {CashDay(on, currency, amount) for on, moved in days.items() for currency, amount in moved.items()}
+
+
+def marks(portfolio_id: int) -> list[Price]:
+    found = history.marks(
+        portfolio_id, {("AAPL", "US0378331005"), ("AAPL", "")}, folding(portfolio_id).instruments.values()
+    )
+    assert found.keys() == {"US0378331005/USD"}
+    return found["US0378331005/USD"]
 
 
 def test_the_marks_of_all_days_are_found_by_isin_or_by_symbol_alone(portfolio_id: int, clock: Clock) -> None:
@@ -37,10 +48,9 @@ def test_the_marks_of_all_days_are_found_by_isin_or_by_symbol_alone(portfolio_id
         position("10", date(2025, 11, 20))._replace(isin=None, mark_price=D(201)),
         position("10", date(2025, 11, 21))._replace(mark_price=None),
     )
-    key = "US0378331005/USD"
-    assert sorted(history.marks(portfolio_id, folding(portfolio_id)), key=lambda mark: mark.price.on) == [
-        Mark(key, Price(D(200), date(2025, 11, 19), True)),
-        Mark(key, Price(D(201), date(2025, 11, 20), True)),
+    assert marks(portfolio_id) == [
+        Price(D(200), date(2025, 11, 19), True),
+        Price(D(201), date(2025, 11, 20), True),
     ]
 
 
@@ -51,8 +61,7 @@ def test_prices_from_elsewhere_are_marks_too_and_of_one_day_the_statements_count
     key = "US0378331005/USD"
     prices.save(portfolio_id, UPLOADED, {(key, on): D(190) for on in (date(2025, 11, 18), date(2025, 11, 19))})
     prices.save(portfolio_id, "tiingo", {(key, date(2025, 11, 18)): D(180)})
-    told = sorted(history.marks(portfolio_id, folding(portfolio_id)), key=lambda mark: mark.price.on)
-    assert [mark.price.price for mark in told] == [D(180), D(190), D(190), D(200)]
+    assert [price.price for price in marks(portfolio_id)] == [D(180), D(190), D(190), D(200)]
 
 
 def test_a_day_moves_trades_with_their_costs_and_payments(portfolio_id: int, clock: Clock) -> None:
@@ -91,4 +100,5 @@ def test_a_sale_brings_and_what_was_discarded_moves_nothing(portfolio_id: int, c
     with transaction():
         for entry in db.session.scalars(db.select(Entry)):
             entry.discarded_at = clock.now
+        marks_of.everything(portfolio_id)
     assert cash(portfolio_id) == set()

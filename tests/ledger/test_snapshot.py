@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -15,23 +16,45 @@ from sqlalchemy import select, update
 
 from stonks.core.records import CashKind, CorporateAction, FxRate, Position, Record, Side, StatementSummary, Transfer
 from stonks.db import db, transaction
-from stonks.ledger import figures, folding, importing, manual, marks, portfolios, refolding, review, snapshot
+from stonks.ledger import (
+    figures,
+    folding,
+    importing,
+    manual,
+    marks,
+    measuring,
+    portfolios,
+    prices,
+    refolding,
+    review,
+    snapshot,
+)
 from stonks.ledger.manual import ManualEntry
 from stonks.ledger.snapshot_tables import (
     Snapshot,
+    SnapshotCourse,
     SnapshotHolding,
     SnapshotIncome,
     SnapshotLate,
     SnapshotLot,
     SnapshotMonth,
+    SnapshotYear,
 )
 from stonks.ledger.tables import Entry, Portfolio
-from stonks.portfolio import holdings, summary
-from stonks.portfolio.income import COUNTED
+from stonks.portfolio import holdings, income, summary
+from stonks.portfolio.earned import Earned, Own, earned
+from stonks.portfolio.income import COUNTED, Income
 from stonks.portfolio.late import late
 from stonks.portfolio.lots import Method
+from stonks.portfolio.overview import gains, in_base
+from stonks.portfolio.performance import Performance, performance
+from stonks.portfolio.returns import Return, Worth
+from stonks.portfolio.valuation import UPLOADED
+from stonks.rates import RateTable
 from tests.conftest import Clock
+from tests.ledger import plain_history
 from tests.listening import statements_sent
+from tests.portfolio import plainly
 from tests.readings import ReadingOf, dividend, position, trade
 
 DAY = date(2025, 11, 3)
@@ -123,6 +146,7 @@ def positions(draw: st.DrawFn) -> list[Position]:
     ]
 
 
+keys = st.sampled_from(["US0378331005/USD", "US30303M1027/USD", "META/USD", "BOND/USD", "6EZ5/USD", "AAPL/EUR"])
 rates = st.builds(FxRate, days, st.just("EUR"), st.just("USD"), st.sampled_from([Decimal("1.1"), Decimal("1.2")]))
 imports = st.tuples(
     st.just("import"),
@@ -134,15 +158,23 @@ manuals = st.builds(
     lambda name, kind, on, quantity, price: ManualEntry(
         kind, on, "USD", name[0] or "X", name[1], Decimal(quantity), Decimal(price), Decimal(price)
     ),
-    names, st.sampled_from(["BUY", "SELL", "TRANSFER_IN", "DIVIDEND"]), days, small, small,
+    names, st.sampled_from(["BUY", "SELL", "TRANSFER_IN", "DIVIDEND", "DEPOSIT"]), days, small, small,
+)  # fmt: skip
+openings = st.builds(
+    lambda name, on, quantity, cost: ManualEntry(
+        "OPENING", on, "USD", name[0] or "X", name[1], Decimal(quantity), None, None if cost is None else Decimal(cost)
+    ),
+    names, days, small, st.one_of(st.none(), small),
 )  # fmt: skip
 changes = st.lists(
     st.one_of(
         imports,
         imports,
-        st.tuples(st.just("add"), manuals),
+        st.tuples(st.just("add"), st.one_of(manuals, manuals, openings)),
         st.tuples(st.just("edit"), manuals, st.integers(0, 99)),
         st.tuples(st.sampled_from(["remove", "discard", "restore"]), st.integers(0, 99)),
+        st.tuples(st.just("prices"), st.lists(st.tuples(keys, days, small), max_size=3)),
+        st.tuples(st.just("unprice"), keys, days),
         st.tuples(st.just("base"), st.sampled_from(["EUR", "USD"])),
     ),
     max_size=8,
@@ -157,6 +189,10 @@ def change(portfolio_id: int, what: tuple[Any, ...], clock: Clock) -> None:
         importing.import_reading(portfolio_id, reading, origin="sync", now=clock())
     elif name == "add":
         manual.add(portfolio_id, more[0], clock())
+    elif name == "prices":
+        prices.save(portfolio_id, UPLOADED, {(key, on): Decimal(price) for key, on, price in more[0]})
+    elif name == "unprice":
+        prices.remove(portfolio_id, UPLOADED, *more)
     elif name == "base":
         portfolio = db.session.get(Portfolio, portfolio_id)
         assert portfolio is not None
@@ -186,6 +222,7 @@ def stored(portfolio_id: int) -> dict[str, Any]:
     for table, by in (
         (SnapshotHolding, ("key",)), (SnapshotLot, ("key", "place")), (SnapshotMonth, ("month", "currency")),
         (SnapshotIncome, ("name", "year")), (SnapshotLate, ("entry_id",)), (Snapshot, ("portfolio_id",)),
+        (SnapshotCourse, ("key", "year")), (SnapshotYear, ("part", "currency", "year")),
     ):  # fmt: skip
         columns = [c for c in table.__table__.columns if c.name not in ("version", "foldings", "last_day")]
         rows = db.session.execute(select(*columns).where(table.portfolio_id == portfolio_id))
@@ -213,7 +250,7 @@ def assert_whole_fold_agrees(portfolio_id: int, found: dict[str, Any]) -> None:
         assert (row["quantity"], row["cost"], row["missing"]) == (book.quantity, book.cost, book.missing)
         assert (row["symbol"], row["isin"], row["asset_class"]) == (one.symbol, one.isin, one.asset_class)
         price = everything.prices.get(key)
-        assert price is None or price.price in (row["traded"], row["mark"])
+        assert price is None or price.source or price.price in (row["traded"], row["mark"])
         lots = [row for (of, _), row in sorted(found["snapshot_lots"].items()) if of == key]
         assert [(lot["opened"], lot["quantity"], lot["cost"]) for lot in lots] == [
             (lot.opened, lot.quantity, lot.cost) for lot in [*book.closed, *book.lots]
@@ -243,6 +280,64 @@ def test_whatever_changed_the_figures_are_those_of_a_fold_of_everything(
     found = stored(portfolio_id)
     assert found == made_anew(portfolio_id)
     assert_whole_fold_agrees(portfolio_id, found)
+    assert_performance_agrees(portfolio_id)
+
+
+def assert_performance_agrees(portfolio_id: int) -> None:
+    """With one found by walking through everything."""
+    assert snapshot.refresh(portfolio_id)
+    portfolio = db.session.get_one(Portfolio, portfolio_id)
+    found, told = measuring.measurable(portfolio), plain_history.told(portfolio_id)
+    rates = folding.rates(portfolio_id, portfolio.base_currency)
+    for first, last in ((None, DAY + timedelta(days=60)), (DAY + timedelta(days=5), DAY + timedelta(days=30))):
+        measured = performance(found.told, found.rates, first, last)
+        assert comparable(measured) == comparable(plainly.performance(told, rates, first, last))
+        assert earned(found.receipts, found.gained, first, last) == plainly_earned(told, rates, first, last)
+
+
+def comparable(found: Performance) -> Performance:
+    """What was divided holds as many digits as fit, and they may end otherwise."""
+
+    def short(of: Decimal | None) -> Decimal | None:
+        return None if of is None else round(of, 15)
+
+    def shorter(one: Return) -> Return:
+        return one._replace(rate=short(one.rate), yearly=short(one.yearly))
+
+    def known(one: Worth | None) -> Worth | None:
+        return None if one is None else Worth(one.on, round(one.value, 15))
+
+    return replace(
+        found,
+        start=known(found.start),
+        end=known(found.end),
+        points=[point._replace(value=short(point.value)) for point in found.points],
+        money_weighted=shorter(found.money_weighted),
+        time_weighted=shorter(found.time_weighted),
+    )
+
+
+def plainly_earned(told: plainly.Told, rates: RateTable, first: date | None, last: date) -> Earned:
+    since = first or date.min
+    received = [one for one in told.receipts if one.kind in COUNTED and since <= one.on <= last]
+    sold = [lot for lot in told.holdings.closed_lots() if since <= lot.closed <= last]
+    converted = in_base(received, rates)
+    own = income.by(received, lambda one: one.currency)
+    currency_of = {key: one.currency for key, one in told.instruments.items()}
+    return Earned(
+        income.total(converted),
+        len(received) - len(converted),
+        gains(sold, told.instruments, rates),
+        [
+            Own(
+                currency,
+                own.get(currency, Income()),
+                sum((lot.gain or Decimal(0) for lot in sold if currency_of[lot.key] == currency), Decimal(0)),
+                sum(1 for lot in sold if currency_of[lot.key] == currency and lot.gain is None),
+            )
+            for currency in sorted({*own, *(currency_of[lot.key] for lot in sold)})
+        ],
+    )
 
 
 def test_what_is_up_to_date_is_not_written_again(portfolio_id: int, clock: Clock) -> None:

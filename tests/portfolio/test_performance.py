@@ -7,13 +7,13 @@ from decimal import Decimal
 from typing import Any
 
 from stonks.core.records import CashKind
-from stonks.portfolio.holdings import fold
 from stonks.portfolio.income import Receipt
 from stonks.portfolio.movements import Kind, Movement
-from stonks.portfolio.performance import Basis, Performance, Told, performance
+from stonks.portfolio.performance import Basis, Performance, performance
 from stonks.portfolio.valuation import Instrument, Price
-from stonks.portfolio.worth import CashDay, Mark
 from tests.portfolio.examples import KEY, action, day, trade, transfer
+from tests.portfolio.plainly import CashDay, Mark
+from tests.portfolio.telling import told
 from tests.portfolio.test_overview import FUTURE, SAP, instrument, rates
 
 D = Decimal
@@ -42,8 +42,8 @@ def look(
     last: str = "2025-12-31",
 ) -> Performance:
     instruments = {one.key: one for one in (SHARE, instrument(SAP), instrument(FUTURE, "FUT", "125000"))}
-    told = Told(movements, receipts, instruments, fold(movements), marks, money or [])
-    return performance(told, rates, day(first) if first else None, day(last))
+    found = told(movements, receipts, instruments, marks, money or [], rates)
+    return performance(found, rates, day(first) if first else None, day(last))
 
 
 def values(found: Performance) -> dict[str, Decimal | None]:
@@ -90,8 +90,8 @@ def test_a_day_has_a_value_while_each_price_is_of_the_last_five_days() -> None:
 def test_a_price_from_before_a_split_is_not_one_after_it() -> None:
     moved = (trade("2020-08-28", "10", "500"), action("2020-08-31", "FS", "30"))
     assert values(look(*moved, last="2020-09-01"))["2020-09-01"] is None
-    told = look(*moved, marks=(mark("2020-08-31", "129"),), last="2020-09-01")
-    assert values(told)["2020-09-01"] == 40 * 129
+    marked = look(*moved, marks=(mark("2020-08-31", "129"),), last="2020-09-01")
+    assert values(marked)["2020-09-01"] == 40 * 129
 
 
 def test_net_invested_is_purchases_less_sales_at_each_days_rate_and_income_is_apart() -> None:

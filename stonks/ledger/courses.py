@@ -1,0 +1,237 @@
+"""What each day changed of an instrument, as it is stored: made with its lots, and taken into the portfolio's sums."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any, NamedTuple, TypeVar
+
+from sqlalchemy import delete, select
+
+from stonks.core.fingerprint import plain
+from stonks.db import db
+from stonks.ledger.bulk import BATCH_ROWS, BulkInsert
+from stonks.ledger.folding import Folding
+from stonks.ledger.snapshot_tables import SnapshotCourse, SnapshotYear
+from stonks.portfolio import courses, flows
+from stonks.portfolio.courses import Money, Step, Worth
+from stonks.portfolio.flows import Flows
+from stonks.portfolio.holdings import Holdings
+from stonks.portfolio.lots import ClosedLot
+from stonks.portfolio.movements import in_order
+from stonks.portfolio.valuation import Instrument, Price, Rates
+
+Row = dict[str, Any]
+Marks = Mapping[str, Sequence[Price]]  # by key, of one day that which counts last
+Closed = Mapping[str, Sequence[tuple[ClosedLot, Decimal | None]]]
+_T = TypeVar("_T")
+_KEYS_AT_ONCE = 200
+
+
+class Place(NamedTuple):
+    """Into which sums an instrument goes."""
+
+    part: str
+    currency: str
+
+
+class Made(NamedTuple):
+    facts: Row  # of the holding
+    years: list[Row]  # SnapshotCourse
+
+
+def of_family(found: Folding, held: Holdings, closed: Closed, marks: Marks, rates: Rates) -> dict[str, Made]:
+    """By key, of all instruments of a family."""
+    instruments = found.instruments
+    movements = in_order(found.movements).movements
+    openings = flows.opening_worths(found.movements, marks, instruments)
+    incomplete = {book.key for book in held.incomplete()}
+    part_of = flows.parts(instruments, held.books.keys(), incomplete, openings)
+    money = flows.flows(movements, found.receipts, instruments, part_of, openings, rates)
+    steps = courses.steps(movements)
+    begun: dict[str, date] = {}
+    transferred = set()
+    for item in found.movements:
+        begun[item.key] = min(item.on, begun.get(item.key, item.on))
+        if item.kind in flows.UNPAID_KINDS:
+            transferred.add(item.key)
+    result = {}
+    for key, one in instruments.items():
+        mine: Flows = money[key]
+        flows.add_gains(mine, closed.get(key, ()))
+        whole = part_of[key] is not flows.Part.NONE
+        worths = courses.worths(steps.get(key, {}), marks.get(key, ()), one.unit) if whole else {}
+        facts = {
+            "part": str(part_of[key]),
+            "begun": begun.get(key),
+            "transferred": key in transferred,
+            "flows_unconverted": mine.unconverted,
+            "lacking": lacking_text(worths),
+        }
+        result[key] = Made(facts, list(_years(key, steps.get(key, {}), mine.days, worths)))
+    return result
+
+
+def revalued(portfolio_id: int, one: Instrument, marks: Sequence[Price]) -> Made:
+    """The same lots at other prices."""
+    mine = (SnapshotCourse.portfolio_id == portfolio_id, SnapshotCourse.key == one.key)
+    rows = list(
+        db.session.execute(select(SnapshotCourse.year, SnapshotCourse.steps, SnapshotCourse.money).where(*mine))
+    )
+    steps = {on: step for row in rows for on, step in days_of(row.year, row.steps, step_of)}
+    money = {on: money for row in rows for on, money in days_of(row.year, row.money, money_of)}
+    worths = courses.worths(steps, marks, one.unit)
+    return Made({"lacking": lacking_text(worths)}, list(_years(one.key, steps, money, worths)))
+
+
+def lacking_text(worths: Mapping[date, Worth]) -> str:
+    return json.dumps([[on.isoformat(), one.lacking] for on, one in sorted(worths.items()) if one.lacking])
+
+
+def lacking_of(text: str) -> list[tuple[date, int]]:
+    return [(date.fromisoformat(on), change) for on, change in json.loads(text)]
+
+
+def days_of(year: int, text: str, read: Callable[[list[Any]], _T]) -> Iterator[tuple[date, _T]]:
+    for on, values in json.loads(text).items():
+        yield date(year, int(on[:2]), int(on[3:])), read(values)
+
+
+def step_of(values: list[Any]) -> Step:
+    quantity, price, action = values
+    return Step(Decimal(quantity), None if price is None else Decimal(price), bool(action))
+
+
+def worth_of(values: list[Any]) -> Worth:
+    return Worth(values[0], Decimal(values[1]), values[2])
+
+
+def money_of(values: list[Any]) -> Money:
+    moved, put_in, taken_out, invested, gain, sales, unknown, own_gain, own_unknown = values
+    return Money(
+        moved, Decimal(put_in), Decimal(taken_out), Decimal(invested), Decimal(gain), sales, unknown,
+        Decimal(own_gain), own_unknown,
+    )  # fmt: skip
+
+
+def replace(portfolio_id: int, old: Mapping[str, Place], new: Mapping[str, Place], years: Sequence[Row]) -> None:
+    """Puts `years`, all there are of the keys of `new`, in the place of what is there of the keys of both, and into the
+    portfolio's sums. Within the transaction that does so for their holdings."""
+    before = {(row.key, row.year): row for row in _stored(portfolio_id, old.keys() | new.keys())}
+    after = {(row["key"], row["year"]): row for row in years}
+    texts: dict[tuple[Place, int], list[tuple[int, str, str]]] = defaultdict(list)
+    written, gone = [], []
+    for key, year in sorted(before.keys() | after.keys()):
+        was, now = before.get((key, year)), after.get((key, year))
+        # Of a key that is no holding any more nothing is in the sums.
+        was_in, now_in = old.get(key) if was else None, new[key] if now else None
+        if was and now and was_in == now_in and (was.money, was.worths) == (now["money"], now["worths"]):
+            if was.steps == now["steps"]:
+                continue
+        else:
+            if was and was_in:
+                texts[was_in, year].append((-1, was.money, was.worths))
+            if now and now_in:
+                texts[now_in, year].append((1, now["money"], now["worths"]))
+        if was is not None:
+            gone.append((key, year))
+        if now is not None:
+            written.append({"portfolio_id": portfolio_id, **now})
+    for key, year in gone:
+        mine = (SnapshotCourse.portfolio_id == portfolio_id, SnapshotCourse.key == key, SnapshotCourse.year == year)
+        db.session.execute(delete(SnapshotCourse).where(*mine))
+    _insert(SnapshotCourse, ("key", "year", "steps", "money", "worths"), written)
+    _sum_up(portfolio_id, texts)
+
+
+def _sum_up(portfolio_id: int, texts: Mapping[tuple[Place, int], list[tuple[int, str, str]]]) -> None:
+    written = []
+    for (place, year), changes in texts.items():
+        table = SnapshotYear
+        mine = (
+            table.portfolio_id == portfolio_id,
+            table.part == place.part,
+            table.currency == place.currency,
+            table.year == year,
+        )
+        found = db.session.execute(select(table.money, table.worths).where(*mine)).first()
+        money = dict(days_of(year, found.money, money_of)) if found else {}
+        worths = dict(days_of(year, found.worths, worth_of)) if found else {}
+        for sign, money_text, worths_text in changes:
+            for on, more in days_of(year, money_text, money_of):
+                money[on] = courses.more_money(money.get(on, Money()), more, sign)
+            for on, change in days_of(year, worths_text, worth_of):
+                worths[on] = courses.more(worths.get(on, Worth()), change, sign)
+        if found:
+            db.session.execute(delete(table).where(*mine))
+        # What is left of a day may be nothing.
+        row = {
+            "money": _text({on: one for on, one in money.items() if any(one)}, _money_row),
+            "worths": _text({on: one for on, one in worths.items() if any(one)}, _worth_row),
+        }
+        if any(text != "{}" for text in row.values()):
+            written.append({"portfolio_id": portfolio_id, **place._asdict(), "year": year, **row})
+    _insert(SnapshotYear, ("part", "currency", "year", "money", "worths"), written)
+
+
+def _stored(portfolio_id: int, keys: Iterable[str]) -> Iterator[Any]:
+    ordered = sorted(keys)
+    for start in range(0, len(ordered), _KEYS_AT_ONCE):
+        part = ordered[start : start + _KEYS_AT_ONCE]
+        mine = (SnapshotCourse.portfolio_id == portfolio_id, SnapshotCourse.key.in_(part))
+        columns = (
+            SnapshotCourse.key, SnapshotCourse.year, SnapshotCourse.steps, SnapshotCourse.money, SnapshotCourse.worths,
+        )  # fmt: skip
+        yield from db.session.execute(select(*columns).where(*mine))
+
+
+def _insert(model: Any, columns: tuple[str, ...], rows: list[Row]) -> None:
+    if rows:
+        inserting = BulkInsert(model, columns, ("portfolio_id",))
+        parts = (
+            inserting.ready([[row[name] for name in columns] for row in rows[start : start + BATCH_ROWS]])
+            for start in range(0, len(rows), BATCH_ROWS)
+        )
+        inserting.write(parts, len(rows), (rows[0]["portfolio_id"],))
+
+
+def _years(
+    key: str, steps: Mapping[date, Step], money: Mapping[date, Money], worths: Mapping[date, Worth]
+) -> Iterator[Row]:
+    of_steps, of_money, of_worths = _by_year(steps), _by_year(money), _by_year(worths)
+    for year in sorted(of_steps.keys() | of_money.keys() | of_worths.keys()):
+        yield {
+            "key": key,
+            "year": year,
+            "steps": _text(of_steps.get(year, {}), _step_row),
+            "money": _text(of_money.get(year, {}), _money_row),
+            "worths": _text(of_worths.get(year, {}), _worth_row),
+        }
+
+
+def _by_year(days: Mapping[date, _T]) -> dict[int, dict[date, _T]]:
+    found: dict[int, dict[date, _T]] = defaultdict(dict)
+    for on, one in days.items():
+        found[on.year][on] = one
+    return found
+
+
+def _text(days: Mapping[date, _T], row: Callable[[_T], list[Any]]) -> str:
+    """Of one year, by day."""
+    found = {on.isoformat()[5:]: row(one) for on, one in sorted(days.items())}
+    return json.dumps(found, separators=(",", ":"))
+
+
+def _step_row(one: Step) -> list[Any]:
+    return [plain(one.quantity), None if one.price is None else plain(one.price), int(one.action)]
+
+
+def _money_row(one: Money) -> list[Any]:
+    return [plain(value) if isinstance(value, Decimal) else value for value in one]
+
+
+def _worth_row(one: Worth) -> list[Any]:
+    return [one.told, plain(one.value), one.lacking]

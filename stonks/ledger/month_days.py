@@ -1,0 +1,122 @@
+"""What the days of a month brought and moved, as it is stored beside the month's sums, a currency each."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from stonks.core.amounts import PER_HUNDRED_CLASSES
+from stonks.core.fingerprint import plain
+from stonks.core.records import CashKind
+from stonks.portfolio import summary
+from stonks.portfolio.income import COUNTED, Receipt
+from stonks.portfolio.lots import ZERO
+from stonks.portfolio.summary import EXACT, Month
+from stonks.portfolio.valuation import Rates, converted
+
+_ACROSS = frozenset({CashKind.DEPOSIT, CashKind.WITHDRAWAL})
+
+
+class Day(NamedTuple):
+    """One currency's day."""
+
+    paid: Decimal = ZERO  # what it moved of the currency; futures as if their notional had been paid
+    deposits: int = 0
+    put_in: Decimal = ZERO  # deposited and withdrawn, by sign, in the base currency
+    taken_out: Decimal = ZERO
+    without_rate: int = 0  # deposits and withdrawals left out of these
+    receipts: int = 0  # income and fees
+    gross: Decimal = ZERO
+    withheld: Decimal = ZERO
+    fees: Decimal = ZERO
+    gross_base: Decimal = ZERO
+    withheld_base: Decimal = ZERO
+    fees_base: Decimal = ZERO
+    unconverted: int = 0  # receipts without a rate, left out of `_base`
+
+
+def of_month(
+    rows: Sequence[Any], receipts: Iterable[Receipt], rates: Rates, noting: Rates
+) -> dict[str, dict[date, Day]]:
+    """By currency and day. `noting`: the rates by which income is converted."""
+    found: dict[str, dict[date, Day]] = defaultdict(lambda: defaultdict(Day))
+    for row in rows:
+        for currency, amount in _paid(row):
+            day = found[currency][row.entry_date]
+            found[currency][row.entry_date] = day._replace(paid=EXACT.add(day.paid, amount))
+    by_day: dict[date, list[Receipt]] = defaultdict(list)
+    for one in receipts:
+        by_day[one.on].append(one)
+        if one.kind in _ACROSS:
+            days = found[one.currency]
+            days[one.on] = _across(days[one.on], one, rates)
+    for on, of_day in by_day.items():
+        counted: dict[str, int] = defaultdict(int)
+        for one in of_day:
+            counted[one.currency] += one.kind in COUNTED
+        for currency, month in summary.month(of_day, {}, noting).items():
+            more = month._asdict()
+            del more["moved"]
+            found[currency][on] = found[currency][on]._replace(receipts=counted[currency], **more)
+    return {currency: dict(sorted(days.items())) for currency, days in found.items()}
+
+
+def total(days: Iterable[Day], moved: Decimal) -> Month:
+    found = Month(moved=moved)
+    for one in days:
+        found = Month(
+            moved,
+            EXACT.add(found.gross, one.gross),
+            EXACT.add(found.withheld, one.withheld),
+            EXACT.add(found.fees, one.fees),
+            EXACT.add(found.gross_base, one.gross_base),
+            EXACT.add(found.withheld_base, one.withheld_base),
+            EXACT.add(found.fees_base, one.fees_base),
+            found.unconverted + one.unconverted,
+        )
+    return found
+
+
+def text(days: dict[date, Day]) -> str:
+    found = {on.day: [plain(one) if isinstance(one, Decimal) else one for one in day] for on, day in days.items()}
+    return json.dumps(found, separators=(",", ":"))
+
+
+def days_of(month: date, text: str) -> Iterator[tuple[date, Day]]:
+    for day, values in json.loads(text).items():
+        yield month.replace(day=int(day)), Day._make(one if isinstance(one, int) else Decimal(one) for one in values)
+
+
+def _across(day: Day, one: Receipt, rates: Rates) -> Day:
+    deposits = day.deposits + (one.kind is CashKind.DEPOSIT)
+    if not one.amount:
+        return day._replace(deposits=deposits)
+    rate = rates(one.currency, one.on)
+    if rate is None:
+        return day._replace(deposits=deposits, without_rate=day.without_rate + 1)
+    base = converted(one.amount, rate)
+    if base > 0:
+        return day._replace(deposits=deposits, put_in=EXACT.add(day.put_in, base))
+    return day._replace(deposits=deposits, taken_out=EXACT.add(day.taken_out, base))
+
+
+def _paid(row: Any) -> Iterator[tuple[str, Decimal]]:
+    """Trades, payments, conversions, commissions and taxes."""
+    yield row.currency, (row.amount if row.amount is not None else _notional(row)) + (row.taxes or ZERO)
+    if row.commission:
+        yield row.commission_currency or row.currency, row.commission
+    if row.kind == "FX" and row.other_amount and row.other_currency:
+        yield row.other_currency, row.other_amount
+
+
+def _notional(row: Any) -> Decimal:
+    """What a future's trade would have moved, had its notional been paid; nothing for other rows without an amount."""
+    if row.kind != "TRADE":
+        return ZERO
+    unit = (row.multiplier or Decimal(1)) / (100 if row.asset_class in PER_HUNDRED_CLASSES else 1)
+    amount: Decimal = row.quantity * (row.price or 0) * unit
+    return amount if (row.type == "SELL") is not row.cancels else -amount

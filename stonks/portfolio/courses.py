@@ -1,0 +1,122 @@
+"""What each day changed of an instrument: its worth, and the money put into it and taken out.
+
+A course is told in changes, so that the courses of many instruments add up to a portfolio's, and one of them can be
+taken out of that and put in anew. All sums are exact, whichever way they were reached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import NamedTuple
+
+from stonks.portfolio.lots import ZERO
+from stonks.portfolio.movements import Kind, Movement
+from stonks.portfolio.summary import EXACT
+from stonks.portfolio.valuation import OLD, Price
+
+_A_DAY = timedelta(days=1)
+
+
+class Step(NamedTuple):
+    """What a day's movements leave of an instrument."""
+
+    quantity: Decimal  # at the day's end
+    price: Decimal | None  # the last one traded at that day
+    action: bool  # what was quoted before a split or a merger prices something else
+
+
+class Worth(NamedTuple):
+    """What a day changed of what is held, in the instrument's currency."""
+
+    told: int = 0  # prices from beside the transactions
+    value: Decimal = ZERO  # of what has a price that serves
+    lacking: int = 0  # +1: from this day on what is held has no such price; -1: no longer so
+
+
+class Money(NamedTuple):
+    """What a day brought; in the base currency unless called own."""
+
+    moved: int = 0  # movements
+    put_in: Decimal = ZERO  # what was paid for securities, and what they cost besides
+    taken_out: Decimal = ZERO  # signed: negative
+    invested: Decimal = ZERO  # of the two above, what was paid for securities less what they were sold for
+    gain: Decimal = ZERO  # realised
+    sales: int = 0  # closed lots in that
+    unknown: int = 0  # those without a known cost or a rate
+    own_gain: Decimal = ZERO
+    own_unknown: int = 0  # closed lots without a known cost
+
+
+def steps(movements: Iterable[Movement]) -> dict[str, dict[date, Step]]:
+    """By instrument. `movements`: in folding order, without those taken back."""
+    found: dict[str, dict[date, Step]] = {}
+    held: dict[str, Decimal] = {}
+    for item in movements:
+        days = found.setdefault(item.key, {})
+        quantity = held[item.key] = EXACT.add(held.get(item.key, ZERO), item.quantity)
+        _, price, action = days.get(item.on, (ZERO, None, False))
+        if item.kind is Kind.TRADE and item.price:
+            price = item.price
+        days[item.on] = Step(quantity, price, action or item.kind is Kind.ACTION)
+    return found
+
+
+def worths(steps: Mapping[date, Step], marks: Sequence[Price], unit: Decimal) -> dict[date, Worth]:
+    """`marks`: by day, of one day that which counts last; `unit`: what one of quantity costs at a price of 1. A price
+    serves on its day and the five after it."""
+    by_day: dict[date, list[Price]] = {}
+    for mark in marks:
+        by_day.setdefault(mark.on, []).append(mark)
+    found: dict[date, Worth] = {}
+    quantity = value = ZERO
+    price: Decimal | None = None
+    until = date.min
+    lacks = False
+
+    def become(on: date, now: Decimal, lacking: bool, told: int) -> None:
+        nonlocal value, lacks
+        change = Worth(told, EXACT.subtract(now, value), int(lacking) - int(lacks))
+        if any(change):
+            found[on] = change
+        value, lacks = now, lacking
+
+    for on in sorted(steps.keys() | by_day.keys()):
+        if quantity and not lacks and until < on - _A_DAY:
+            become(until + _A_DAY, ZERO, True, 0)
+        if (step := steps.get(on)) is not None:
+            quantity = step.quantity
+            if step.action:
+                price, until = None, date.min
+            elif step.price is not None:
+                price, until = step.price, on + OLD
+        told = by_day.get(on, ())
+        if told:
+            price, until = told[-1].price, on + OLD
+        lacking = bool(quantity) and (price is None or until < on)
+        now = ZERO if lacking or price is None else EXACT.multiply(EXACT.multiply(quantity, price), unit)
+        become(on, now, lacking, len(told))
+    if quantity and not lacks and until < date.max:
+        become(until + _A_DAY, ZERO, True, 0)
+    return found
+
+
+def more(one: Worth, other: Worth, sign: int = 1) -> Worth:
+    value = EXACT.add(one.value, other.value) if sign > 0 else EXACT.subtract(one.value, other.value)
+    return Worth(one.told + sign * other.told, value, one.lacking + sign * other.lacking)
+
+
+def more_money(one: Money, other: Money, sign: int = 1) -> Money:
+    add = EXACT.add if sign > 0 else EXACT.subtract
+    return Money(
+        one.moved + sign * other.moved,
+        add(one.put_in, other.put_in),
+        add(one.taken_out, other.taken_out),
+        add(one.invested, other.invested),
+        add(one.gain, other.gain),
+        one.sales + sign * other.sales,
+        one.unknown + sign * other.unknown,
+        add(one.own_gain, other.own_gain),
+        one.own_unknown + sign * other.own_unknown,
+    )
