@@ -18,7 +18,7 @@ from stonks.ledger import folding
 from stonks.ledger.entries import MOVING
 from stonks.ledger.marks import name_of
 from stonks.ledger.snapshot_tables import SnapshotName
-from stonks.ledger.tables import Entry
+from stonks.ledger.tables import Entry, ReportedPosition
 from stonks.portfolio.actions import group_of
 from stonks.portfolio.movements import DERIVATIVES
 
@@ -79,6 +79,20 @@ def rows_of(portfolio_id: int, family: set[Name]) -> list[Any]:
 def keys_of(family: set[Name]) -> set[str]:
     """The names that keys of the family's instruments can have, before their currency."""
     return {node for name in family for node in _nodes(name)}
+
+
+def every_name(portfolio_id: int) -> set[Name]:
+    """That an entry or a position, of whatever day, has of an instrument."""
+    mine = (Entry.portfolio_id == portfolio_id, Entry.discarded_at.is_(None), Entry.kind != "FX")
+    query = select(Entry.symbol, Entry.isin, Entry.asset_class, Entry.kind == "CASH").where(*mine)
+    found = set()
+    for symbol, isin, asset_class, is_cash in db.session.execute(query.distinct()):
+        name = name_of(symbol, isin, asset_class)
+        if any(name) or not is_cash:
+            found.add(name)
+    position = ReportedPosition
+    told = select(position.symbol, position.isin, position.asset_class).where(position.portfolio_id == portfolio_id)
+    return found | {name_of(*row) for row in db.session.execute(told.distinct())}
 
 
 def _nodes(name: Name) -> list[str]:

@@ -20,7 +20,7 @@ from stonks.db import db, in_transaction, insert_ignoring, read, transaction
 from stonks.ledger import courses, folding, marks, refolding, rekeying, repositioning, repricing
 from stonks.ledger.bulk import BATCH_ROWS, BulkInsert
 from stonks.ledger.courses import Place
-from stonks.ledger.families import Families, Name, keys_of
+from stonks.ledger.families import Families, Name, every_name, keys_of
 from stonks.ledger.marks import MONTH, NAME, POSITIONS, PRICES, RATES, Mark, name_of
 from stonks.ledger.refolding import Reckoning, Refolded
 from stonks.ledger.snapshot_tables import (
@@ -35,7 +35,7 @@ from stonks.ledger.snapshot_tables import (
     SnapshotName,
     SnapshotYear,
 )
-from stonks.ledger.tables import Entry, Portfolio, ReportedPosition
+from stonks.ledger.tables import Entry, Portfolio
 from stonks.portfolio import summary
 from stonks.portfolio.lots import Method
 from stonks.rates import bank_version
@@ -167,7 +167,7 @@ class _Part:
 
     def begin_anew(self) -> bool:
         """Forgets every figure and marks everything there is."""
-        names, months = _all_names(self._id) | _priced_names(self._id), list(_all_months(self._id))
+        names, months = every_name(self._id), list(_all_months(self._id))
         with transaction():
             if not self._still(basis=self.basis, as_of=self._by.as_of, gains="{}", costs="{}"):
                 return False
@@ -348,24 +348,6 @@ class _Part:
                     .values(held=not held)
                     .execution_options(synchronize_session=False)
                 )
-
-
-def _all_names(portfolio_id: int) -> set[Name]:
-    query = select(Entry.symbol, Entry.isin, Entry.asset_class, Entry.kind == "CASH").where(
-        Entry.portfolio_id == portfolio_id, Entry.discarded_at.is_(None), Entry.kind != "FX"
-    )
-    found = set()
-    for symbol, isin, asset_class, is_cash in db.session.execute(query.distinct()):
-        name = name_of(symbol, isin, asset_class)
-        if any(name) or not is_cash:
-            found.add(name)
-    return found
-
-
-def _priced_names(portfolio_id: int) -> set[Name]:
-    position = ReportedPosition
-    query = select(position.symbol, position.isin, position.asset_class).where(position.portfolio_id == portfolio_id)
-    return {name_of(*row) for row in db.session.execute(query.distinct())}
 
 
 def _all_months(portfolio_id: int) -> Iterator[str]:
