@@ -8,21 +8,28 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import bindparam, or_, select
+from flask import current_app
+from sqlalchemy import bindparam, func, or_, select
 
 from stonks.core.records import FxRate
 from stonks.db import read
-from stonks.ledger import courses, month_days
+from stonks.ledger import courses
+from stonks.ledger.kept import Kept
+from stonks.ledger.month_days import MonthOfDays
+from stonks.ledger.refolding import last_day
 from stonks.ledger.snapshot_tables import SnapshotHolding, SnapshotMonth, SnapshotYear, instrument_of
 from stonks.ledger.tables import Portfolio, ReportedRate
-from stonks.portfolio.courses import Money, Worth, more_money
-from stonks.portfolio.earned import Receipts
+from stonks.portfolio.courses import Money, Worth, more_flow
+from stonks.portfolio.earned import Paid, Receipts, Sold
 from stonks.portfolio.flows import Part
 from stonks.portfolio.income import Income
+from stonks.portfolio.overview import Gains
 from stonks.portfolio.performance import Account, Course, Told
 from stonks.portfolio.summary import EXACT
 from stonks.portfolio.valuation import Instrument
 from stonks.rates import RateTable
+
+MOST_RATES = 4  # of some thousand each
 
 _MINE: Any = bindparam("portfolio_id")
 _HOLDINGS = select(
@@ -32,13 +39,12 @@ _HOLDINGS = select(
     SnapshotHolding.lacking,
 ).where(SnapshotHolding.portfolio_id == _MINE)  # fmt: skip
 _YEARS = select(SnapshotYear).where(SnapshotYear.portfolio_id == _MINE)
-_MONTHS = select(SnapshotMonth.month, SnapshotMonth.currency, SnapshotMonth.days).where(
-    SnapshotMonth.portfolio_id == _MINE
-)
+_MONTHS = select(SnapshotMonth).where(SnapshotMonth.portfolio_id == _MINE)
 _RATES = select(ReportedRate.on, ReportedRate.from_currency, ReportedRate.to_currency, ReportedRate.rate).where(
     ReportedRate.portfolio_id == _MINE,
     or_(ReportedRate.from_currency == bindparam("base"), ReportedRate.to_currency == bindparam("base")),
 )
+_LAST_RATE = select(func.max(ReportedRate.id)).where(ReportedRate.portfolio_id == _MINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +52,8 @@ class Measurable:
     """What performance and earnings of any range of days are reckoned from."""
 
     told: Told
-    receipts: list[Receipts]
-    gained: dict[str, dict[date, Money]]  # by currency
+    paid: list[Paid]  # by month and currency
+    sold: list[Sold]
     instruments: dict[str, Instrument]
     rates: RateTable
     anything: bool  # whether there are transactions at all
@@ -56,72 +62,84 @@ class Measurable:
 def measurable(portfolio: Portfolio) -> Measurable:
     """The stored figures have to be up to date."""
     holdings = list(read(_HOLDINGS, portfolio_id=portfolio.id))
-    parts: dict[str, _Sums] = {part: _Sums() for part in Part}
-    gained: dict[str, dict[date, Money]] = defaultdict(dict)
+    worths: dict[str, dict[date, dict[str, Worth]]] = {part: defaultdict(dict) for part in Part}
+    money: dict[str, dict[date, Money]] = {part: {} for part in Part}
+    sold: list[Sold] = []
     for row in read(_YEARS, portfolio_id=portfolio.id):
-        sums, gains = parts[row.part], gained[row.currency]
-        for on, money in courses.days_of(row.year, row.money, courses.money_of):
-            sums.money[on] = more_money(sums.money[on], money) if on in sums.money else money
-            gains[on] = more_money(gains[on], money) if on in gains else money
+        _take_money(row, money[row.part], sold)
         for on, worth in courses.days_of(row.year, row.worths, courses.worth_of):
-            sums.worths[on][row.currency] = worth
-    months = list(read(_MONTHS, portfolio_id=portfolio.id))
-    account, receipts = _account(months)
+            worths[row.part][on][row.currency] = worth
+    months = [(row, MonthOfDays(row.month, row.currency, row.days)) for row in read(_MONTHS, portfolio_id=portfolio.id)]
+    whole = all(row.complete and not row.transferred for row in holdings)
     begun = [row.begun for row in holdings if row.begun is not None]
-    told = Told(
-        securities=parts[Part.SECURITIES].course(holdings, Part.SECURITIES),
-        unpaid=parts[Part.UNPAID].course(holdings, Part.UNPAID),
-        account=account,
-        begun=min(begun, default=None),
-        whole=all(row.complete and not row.transferred for row in holdings),
-        incomplete=[row.key for row in holdings if row.part == Part.NONE],
-        futures=[row.key for row in holdings if row.part == Part.UNPAID],
-    )
-    rates = read(_RATES, portfolio_id=portfolio.id, base=portfolio.base_currency)
+
+    def course(part: Part) -> Course:
+        mine = [row for row in holdings if row.part == part]
+        lacking = {row.key: courses.lacking_of(row.lacking) for row in mine if row.lacking != "[]"}
+        return Course(worths[part], money[part], lacking, sum(row.flows_unconverted for row in mine))
+
     return Measurable(
-        told=told,
-        receipts=receipts,
-        gained=gained,
+        told=Told(
+            securities=course(Part.SECURITIES),
+            unpaid=course(Part.UNPAID),
+            account=_account([days for _, days in months]),
+            begun=min(begun, default=None),
+            whole=whole,
+            incomplete=[row.key for row in holdings if row.part == Part.NONE],
+            futures=[row.key for row in holdings if row.part == Part.UNPAID],
+        ),
+        paid=[_paid(row, days) for row, days in months if days.has_receipts],
+        sold=sold,
         instruments={row.key: instrument_of(row) for row in holdings},
-        rates=RateTable(portfolio.base_currency, (FxRate(*row) for row in rates)),
+        rates=_rates(portfolio),
         anything=bool(months),
     )
 
 
-class _Sums:
-    """Of the instruments of one part."""
-
-    def __init__(self) -> None:
-        self.worths: dict[date, dict[str, Worth]] = defaultdict(dict)
-        self.money: dict[date, Money] = {}
-
-    def course(self, holdings: list[Any], part: Part) -> Course:
-        mine = [row for row in holdings if row.part == part]
-        return Course(
-            worths=self.worths,
-            money=self.money,
-            lacking={row.key: courses.lacking_of(row.lacking) for row in mine if row.lacking != "[]"},
-            unconverted=sum(row.flows_unconverted for row in mine),
-        )
+def _take_money(row: Any, money: dict[date, Money], sold: list[Sold]) -> None:
+    """Of a year's days: what was put in and taken out, and what was gained."""
+    for on, one in courses.days_of(row.year, row.money, tuple):
+        moved, put_in, taken_out, invested, gain, sales, unknown, own_gain, own_unknown = one
+        if moved or put_in != "0" or taken_out != "0":
+            flow = Money(moved, Decimal(put_in), Decimal(taken_out), Decimal(invested))
+            money[on] = more_flow(money[on], flow) if on in money else flow
+        if sales or unknown:
+            sold.append(Sold(on, row.currency, Gains(Decimal(gain), sales, unknown), Decimal(own_gain), own_unknown))
 
 
-def _account(months: list[Any]) -> tuple[Account, list[Receipts]]:
+def _paid(row: Any, days: MonthOfDays) -> Paid:
+    own, base = Income(row.gross, row.withheld, row.fees), Income(row.gross_base, row.withheld_base, row.fees_base)
+    whole = Receipts(row.month, row.currency, own, base, row.unconverted)
+    return Paid(row.month, last_day(row.month), whole, days.receipts)
+
+
+def _account(months: list[MonthOfDays]) -> Account:
     across: dict[date, Money] = {}
-    cash: dict[date, dict[str, Decimal]] = defaultdict(dict)
-    receipts: list[Receipts] = []
     deposited: date | None = None
     without_rate = 0
-    for row in months:
-        for on, day in month_days.days_of(row.month, row.days):
-            if day.paid:
-                cash[on][row.currency] = day.paid
-            if day.put_in or day.taken_out:
-                more = Money(put_in=day.put_in, taken_out=day.taken_out, invested=EXACT.add(day.put_in, day.taken_out))
-                across[on] = more_money(across.get(on, Money()), more)
+    for month in months:
+        for on, day in month.across():
+            more = Money(put_in=day.put_in, taken_out=day.taken_out, invested=EXACT.add(day.put_in, day.taken_out))
+            if any(more):
+                across[on] = more_flow(across.get(on, Money()), more)
             if day.deposits and (deposited is None or on < deposited):
                 deposited = on
             without_rate += day.without_rate
-            if day.receipts:
-                own, base = (day.gross, day.withheld, day.fees), (day.gross_base, day.withheld_base, day.fees_base)
-                receipts.append(Receipts(on, row.currency, Income(*own), Income(*base), day.unconverted))
-    return Account(across, cash, deposited, without_rate), receipts
+    cash: dict[date, dict[str, Decimal]] = defaultdict(dict)
+    for month in months:
+        for on, amount in month.paid():
+            cash[on][month.currency] = amount
+    return Account(across, cash, deposited, without_rate)
+
+
+def _rates(portfolio: Portfolio) -> RateTable:
+    """Kept beyond a change of the ledger, as rates are only added: reading them is a third of what a page costs."""
+    kept: Kept = current_app.extensions.setdefault("stonks_kept_rates", Kept(MOST_RATES))
+    last = read(_LAST_RATE, portfolio_id=portfolio.id).scalar()
+    key = (portfolio.id, portfolio.created_at, portfolio.base_currency, last)
+    found: RateTable | None = kept.get(key)
+    if found is None:
+        rows = read(_RATES, portfolio_id=portfolio.id, base=portfolio.base_currency)
+        found = RateTable(portfolio.base_currency, (FxRate(*row) for row in rows))
+        kept.put(key, found)
+    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -13,7 +13,8 @@ from stonks.core.amounts import PER_HUNDRED_CLASSES
 from stonks.core.fingerprint import plain
 from stonks.core.records import CashKind
 from stonks.portfolio import summary
-from stonks.portfolio.income import COUNTED, Receipt
+from stonks.portfolio.earned import Receipts
+from stonks.portfolio.income import COUNTED, Income, Receipt
 from stonks.portfolio.lots import ZERO
 from stonks.portfolio.summary import EXACT, Month
 from stonks.portfolio.valuation import Rates, converted
@@ -81,14 +82,50 @@ def total(days: Iterable[Day], moved: Decimal) -> Month:
     return found
 
 
-def text(days: dict[date, Day]) -> str:
-    found = {on.day: [plain(one) if isinstance(one, Decimal) else one for one in day] for on, day in days.items()}
+def text(days: Mapping[date, Day]) -> str:
+    """JSON of three things by day, as a page needs one or the other: the cash moved, what crossed the account's border,
+    and receipts."""
+    found: dict[str, dict[int, Any]] = {"paid": {}, "across": {}, "receipts": {}}
+    for on, day in days.items():
+        if day.paid:
+            found["paid"][on.day] = plain(day.paid)
+        if day.deposits or day.put_in or day.taken_out or day.without_rate:
+            found["across"][on.day] = [day.deposits, plain(day.put_in), plain(day.taken_out), day.without_rate]
+        if day.receipts:
+            amounts = (day.gross, day.withheld, day.fees, day.gross_base, day.withheld_base, day.fees_base)
+            found["receipts"][on.day] = [*map(plain, amounts), day.unconverted]
     return json.dumps(found, separators=(",", ":"))
 
 
-def days_of(month: date, text: str) -> Iterator[tuple[date, Day]]:
-    for day, values in json.loads(text).items():
-        yield month.replace(day=int(day)), Day._make(one if isinstance(one, int) else Decimal(one) for one in values)
+class MonthOfDays:
+    """What `text` wrote of one currency's month."""
+
+    def __init__(self, month: date, currency: str, text: str) -> None:
+        self._month, self.currency = month, currency
+        found = json.loads(text)
+        self._paid, self._across, self._receipts = found["paid"], found["across"], found["receipts"]
+
+    @property
+    def has_receipts(self) -> bool:
+        return bool(self._receipts)
+
+    def paid(self) -> Iterator[tuple[date, Decimal]]:
+        """Without days that moved nothing."""
+        return ((self._day(day), Decimal(amount)) for day, amount in self._paid.items())
+
+    def across(self) -> Iterator[tuple[date, Day]]:
+        for day, (deposits, put_in, taken_out, without) in self._across.items():
+            found = Day(deposits=deposits, put_in=Decimal(put_in), taken_out=Decimal(taken_out), without_rate=without)
+            yield self._day(day), found
+
+    def receipts(self) -> Iterator[Receipts]:
+        for day, (*amounts, unconverted) in self._receipts.items():
+            numbers = [Decimal(amount) for amount in amounts]
+            own, base = Income(*numbers[:3]), Income(*numbers[3:])
+            yield Receipts(self._day(day), self.currency, own, base, unconverted)
+
+    def _day(self, day: str) -> date:
+        return self._month.replace(day=int(day))
 
 
 def _across(day: Day, one: Receipt, rates: Rates) -> Day:

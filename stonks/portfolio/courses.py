@@ -107,6 +107,16 @@ def more(one: Worth, other: Worth, sign: int = 1) -> Worth:
     return Worth(one.told + sign * other.told, value, one.lacking + sign * other.lacking)
 
 
+def more_flow(one: Money, other: Money) -> Money:
+    """What both put in and took out, gains left alone."""
+    return Money(
+        one.moved + other.moved,
+        EXACT.add(one.put_in, other.put_in),
+        EXACT.add(one.taken_out, other.taken_out),
+        EXACT.add(one.invested, other.invested),
+    )
+
+
 def more_money(one: Money, other: Money, sign: int = 1) -> Money:
     add = EXACT.add if sign > 0 else EXACT.subtract
     return Money(

@@ -4,25 +4,47 @@ currency's own."""
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import reduce
 from typing import NamedTuple
 
-from stonks.portfolio.courses import Money, more_money
 from stonks.portfolio.income import Income
+from stonks.portfolio.lots import ZERO
 from stonks.portfolio.overview import Gains
 from stonks.portfolio.summary import EXACT
 
 
 class Receipts(NamedTuple):
-    """What a day paid and cost in one currency."""
+    """What some days, the first of them `on`, paid and cost in one currency."""
 
     on: date
     currency: str
     own: Income
     base: Income
     unconverted: int  # those without a rate, in `own` only
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """A currency's receipts of some days in a row, in sum, and its days for who asks for a part of them."""
+
+    first: date
+    last: date
+    whole: Receipts
+    days: Callable[[], Iterable[Receipts]]
+
+
+class Sold(NamedTuple):
+    """What closed lots of one currency gained on a day."""
+
+    on: date
+    currency: str
+    gains: Gains
+    own: Decimal  # in the currency
+    own_unknown: int  # closed lots without a known cost
 
 
 class Own(NamedTuple):
@@ -41,37 +63,51 @@ class Earned(NamedTuple):
     own: list[Own]  # by currency's code; only those in which something came or went
 
 
-def earned(
-    receipts: Iterable[Receipts], gained: Mapping[str, Mapping[date, Money]], first: date | None, last: date
-) -> Earned:
-    """Both days included; `first` None: from the beginning. `gained`: by currency."""
+def earned(paid: Iterable[Paid], sold: Iterable[Sold], first: date | None, last: date) -> Earned:
+    """Both days included; `first` None: from the beginning."""
     since = first or date.min
-    received = [one for one in receipts if since <= one.on <= last]
-    sold: dict[str, Money] = {}
-    for currency, days in gained.items():
-        for on, one in days.items():
-            if since <= on <= last and (one.sales or one.unknown):
-                sold[currency] = more_money(sold.get(currency, Money()), one)
-    total = Money()
-    for one in sold.values():
-        total = more_money(total, one)
+    received = [one for of in paid for one in _within(of, since, last)]
+    within = [one for one in sold if since <= one.on <= last]
     return Earned(
         income=_sum(one.base for one in received),
         unconverted=sum(one.unconverted for one in received),
-        gains=Gains(total.gain, total.sales, total.unknown),
-        own=_own(received, sold),
+        gains=Gains(
+            _total(one.gains.gain for one in within),
+            sum(one.gains.sales for one in within),
+            sum(one.gains.unknown for one in within),
+        ),
+        own=_own(received, within),
     )
 
 
-def _own(received: list[Receipts], sold: Mapping[str, Money]) -> list[Own]:
-    by_currency: dict[str, list[Income]] = defaultdict(list)
+def _within(of: Paid, since: date, last: date) -> Iterable[Receipts]:
+    if of.first > last or of.last < since:
+        return ()
+    if since <= of.first and of.last <= last:
+        return (of.whole,)
+    return (one for one in of.days() if since <= one.on <= last)
+
+
+def _own(received: list[Receipts], sold: list[Sold]) -> list[Own]:
+    incomes: dict[str, list[Income]] = defaultdict(list)
     for one in received:
-        by_currency[one.currency].append(one.own)
-    found = []
-    for currency in sorted(by_currency.keys() | sold.keys()):
-        gain = sold.get(currency, Money())
-        found.append(Own(currency, _sum(by_currency.get(currency, ())), gain.own_gain, gain.own_unknown))
-    return found
+        incomes[one.currency].append(one.own)
+    gains: dict[str, list[Sold]] = defaultdict(list)
+    for lot in sold:
+        gains[lot.currency].append(lot)
+    return [
+        Own(
+            currency,
+            _sum(incomes.get(currency, ())),
+            _total(one.own for one in gains.get(currency, ())),
+            sum(one.own_unknown for one in gains.get(currency, ())),
+        )
+        for currency in sorted(incomes.keys() | gains.keys())
+    ]
+
+
+def _total(amounts: Iterable[Decimal]) -> Decimal:
+    return reduce(EXACT.add, amounts, ZERO)
 
 
 def _sum(several: Iterable[Income]) -> Income:

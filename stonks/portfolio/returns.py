@@ -76,8 +76,8 @@ def xirr(payments: Iterable[tuple[date, Decimal]]) -> Decimal | str:
     if not (any(amount > 0 for _, amount in series) and any(amount < 0 for _, amount in series)):
         return "Money went one way only: there is nothing to compare."
     with localcontext(_CONTEXT):
-        steps = [((on - series[0][0]).days, amount) for on, amount in series]
-        at = [(growth, _present(steps, growth)[0]) for growth in _GRID]
+        steps = _Series(series)
+        at = [(growth, steps.present(growth)) for growth in _GRID]
         roots = [growth for growth, value in at if value == 0]
         brackets = [(low, high) for (low, a), (high, b) in pairwise(at) if a * b < 0]
         if len(roots) + len(brackets) > 1:
@@ -149,28 +149,44 @@ def _stretch(start: Worth, flows: list[Flow], end: Worth) -> Decimal | str:
     return f"Nothing was invested on average until {spoken(end.on)}, yet something was gained or lost."
 
 
-def _present(steps: list[tuple[int, Decimal]], growth: Decimal) -> tuple[Decimal, Decimal]:
-    """The present value and its derivative by `growth` (1 + yearly rate)."""
-    daily = growth ** (Decimal(-1) / YEAR)
-    value, slope, discount, last = ZERO, ZERO, ONE, 0
-    powers: dict[int, Decimal] = {}
-    for day, amount in steps:
-        gap = day - last
-        if gap not in powers:
-            powers[gap] = daily**gap
-        discount *= powers[gap]
-        last = day
-        value += amount * discount
-        slope -= amount * discount * day
-    return value, slope / YEAR / growth
+class _Series:
+    """Payments by day, the first at nought, ready to be discounted again and again."""
+
+    def __init__(self, payments: Sequence[tuple[date, Decimal]]) -> None:
+        days = [(on - payments[0][0]).days for on, _ in payments]
+        self._steps = [
+            (amount, amount * day, gap)
+            for (_, amount), day, gap in zip(payments, days, [0, *(b - a for a, b in pairwise(days))], strict=True)
+        ][::-1]
+        self._gaps = {gap for _, _, gap in self._steps}
+
+    def present(self, growth: Decimal) -> Decimal:
+        """Their present value at `growth` (1 + yearly rate)."""
+        powers = self._powers(growth)
+        value = ZERO
+        for amount, _, gap in self._steps:
+            value = (value + amount) * powers[gap]
+        return value
+
+    def slope(self, growth: Decimal) -> Decimal:
+        """Its derivative by `growth`."""
+        powers = self._powers(growth)
+        slope = ZERO
+        for _, weighed, gap in self._steps:
+            slope = (slope + weighed) * powers[gap]
+        return -slope / YEAR / growth
+
+    def _powers(self, growth: Decimal) -> dict[int, Decimal]:
+        daily = growth ** (Decimal(-1) / YEAR)
+        return {gap: daily**gap for gap in self._gaps}
 
 
-def _solve(steps: list[tuple[int, Decimal]], low: Decimal, high: Decimal) -> Decimal:
+def _solve(steps: _Series, low: Decimal, high: Decimal) -> Decimal:
     """Newton's steps while they stay within the bracket, else halves of it."""
-    rising = _present(steps, low)[0] < 0
+    rising = steps.present(low) < 0
     growth = (low + high) / 2
     for _ in range(200):
-        value, slope = _present(steps, growth)
+        value, slope = steps.present(growth), steps.slope(growth)
         if (value < 0) is rising:
             low = growth
         else:

@@ -75,7 +75,7 @@ def _measured(portfolio: Portfolio, first: date | None, last: date) -> Measured:
     return Measured(
         anything=found.anything,
         view=view,
-        earned=earned(found.receipts, found.gained, first, last),
+        earned=earned(found.paid, found.sold, first, last),
         left_out=[found.instruments[key] for key in view.left_out],
         unpriced=[Lack(found.instruments[key].symbol, days) for key, days in view.unpriced],
     )

@@ -292,7 +292,7 @@ def assert_performance_agrees(portfolio_id: int) -> None:
     for first, last in ((None, DAY + timedelta(days=60)), (DAY + timedelta(days=5), DAY + timedelta(days=30))):
         measured = performance(found.told, found.rates, first, last)
         assert comparable(measured) == comparable(plainly.performance(told, rates, first, last))
-        assert earned(found.receipts, found.gained, first, last) == plainly_earned(told, rates, first, last)
+        assert earned(found.paid, found.sold, first, last) == plainly_earned(told, rates, first, last)
 
 
 def comparable(found: Performance) -> Performance:
