@@ -47,12 +47,14 @@ def upgrade() -> None:
         table.add_column(sa.Column("lacking", sa.Text(), nullable=False, server_default="[]"))
     with op.batch_alter_table("snapshot_months") as table:
         table.add_column(sa.Column("days", sa.Text(), nullable=False, server_default="{}"))
+        table.add_column(sa.Column("oldest_rates", sa.Text(), nullable=False, server_default="{}"))
     op.create_index("ix_reported_positions_name", "reported_positions", ["portfolio_id", "symbol", "isin"])
 
 
 def downgrade() -> None:
     op.drop_index("ix_reported_positions_name", "reported_positions")
     with op.batch_alter_table("snapshot_months") as table:
+        table.drop_column("oldest_rates")
         table.drop_column("days")
     with op.batch_alter_table("snapshot_holdings") as table:
         for name in ("lacking", "flows_unconverted", "transferred", "begun", "part"):

@@ -10,6 +10,7 @@ from decimal import Decimal
 from itertools import chain
 from typing import Any, NamedTuple
 
+from flask import current_app
 from sqlalchemy import ColumnElement, and_, false, func, null, or_, select
 
 from stonks.core.amounts import PER_HUNDRED_CLASSES
@@ -18,6 +19,7 @@ from stonks.db import db
 from stonks.ledger import prices
 from stonks.ledger.cash import effects
 from stonks.ledger.entries import FOLD_ROWS, MOVING, Called
+from stonks.ledger.kept import Kept
 from stonks.ledger.tables import Entry, Portfolio, ReportedPosition, ReportedRate
 from stonks.portfolio import holdings
 from stonks.portfolio.holdings import Holdings
@@ -35,6 +37,7 @@ _COLUMNS = (
 )  # fmt: skip
 _NAMING = (Entry.kind, Entry.symbol, Entry.isin, Entry.currency, Entry.asset_class, Entry.multiplier)
 _ZERO = Decimal(0)
+MOST_RATE_TABLES = 4  # of some thousand rates each
 
 
 class Held(NamedTuple):
@@ -73,10 +76,19 @@ class Folding:
 
 
 def rates(portfolio_id: int, base: str) -> RateTable:
-    query = select(ReportedRate.on, ReportedRate.from_currency, ReportedRate.to_currency, ReportedRate.rate).where(
-        ReportedRate.portfolio_id == portfolio_id
-    )
-    return RateTable(base, (FxRate(*row) for row in db.session.execute(query)))
+    """Read once a process until there are more of them: rates are only ever added."""
+    kept: Kept = current_app.extensions.setdefault("stonks_kept_rates", Kept(MOST_RATE_TABLES))
+    mine = ReportedRate.portfolio_id == portfolio_id
+    # SQLite gives the number of a deleted portfolio to the next one.
+    created = db.session.scalar(select(Portfolio.created_at).where(Portfolio.id == portfolio_id))
+    key = (portfolio_id, created, base, db.session.scalar(select(func.max(ReportedRate.id)).where(mine)))
+    found: RateTable | None = kept.get(key)
+    if found is None:
+        columns = (ReportedRate.on, ReportedRate.from_currency, ReportedRate.to_currency, ReportedRate.rate)
+        of_base = or_(ReportedRate.from_currency == base, ReportedRate.to_currency == base)
+        found = RateTable(base, (FxRate(*row) for row in db.session.execute(select(*columns).where(mine, of_base))))
+        kept.put(key, found)
+    return found
 
 
 def folding(portfolio_id: int) -> Folding:
@@ -136,13 +148,12 @@ def gathered(rows: Sequence[Any], positions: Sequence[Any]) -> Folding:
     return found
 
 
-def money_of(rows: Iterable[Any]) -> tuple[list[Receipt], dict[str, Decimal]]:
-    """What entries brought and cost, without the instruments' names, and the cash they moved per currency."""
+def receipts_of(rows: Iterable[Any]) -> list[Receipt]:
+    """What entries brought and cost, without the instruments' names."""
     found, names = Folding(), _Names(())
     for row in rows:
         _receive(found, row, names)
-        _count_cash(found, row)
-    return found.receipts, dict(found.cash)
+    return found.receipts
 
 
 class _Names:

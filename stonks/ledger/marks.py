@@ -6,6 +6,7 @@ whose figures were never made needs no marks: they will be made of everything.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date
 from typing import Any
@@ -18,6 +19,7 @@ from stonks.ledger.tables import Entry
 from stonks.portfolio.movements import DERIVATIVES
 
 NAME, MONTH, POSITIONS, RATES, PRICES = "name", "month", "positions", "rates", "prices"
+MOST_DAYS = 5  # of a month; a change of more is marked as one of the month
 MOST = 20_000  # entries; a change of more is marked as a change of everything
 _FACTS = (Entry.kind, Entry.symbol, Entry.isin, Entry.asset_class, Entry.entry_date)
 
@@ -88,14 +90,35 @@ def of_month(day: date) -> str:
     return f"{day.year:04}-{day.month:02}"
 
 
+def month_of(mark: Mark) -> date:
+    """The first day of the month that a mark is of."""
+    return date.fromisoformat(f"{mark[1][:7]}-01")
+
+
+def days_by_month(stale: Iterable[Mark]) -> dict[date, set[date]]:
+    """What marks of months and of their days name, by the month's first day; no days: all of it."""
+    found: dict[date, set[date]] = defaultdict(set)
+    whole = set()
+    for mark in stale:
+        if mark[1] == of_month(month_of(mark)):
+            whole.add(month_of(mark))
+        else:
+            found[month_of(mark)].add(date.fromisoformat(mark[1]))
+    return {first: set() if first in whole else found[first] for first in sorted(whole | found.keys())}
+
+
 def _of_rows(rows: Iterable[Any]) -> set[Mark]:
     marks: set[Mark] = set()
+    days: dict[str, set[date]] = defaultdict(set)
     for row in rows:
-        marks.add((MONTH, of_month(row.entry_date), ""))
+        days[of_month(row.entry_date)].add(row.entry_date)
         if row.kind != "FX":
             name = name_of(row.symbol, row.isin, row.asset_class)
             if row.kind != "CASH" or any(name):
                 marks.add((NAME, *name))
+    for month, some in days.items():
+        whole = len(some) > MOST_DAYS
+        marks |= {(MONTH, month, "")} if whole else {(MONTH, day.isoformat(), "") for day in some}
     return marks
 
 

@@ -8,17 +8,14 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from flask import current_app
-from sqlalchemy import bindparam, func, or_, select
+from sqlalchemy import bindparam, select
 
-from stonks.core.records import FxRate
 from stonks.db import read
-from stonks.ledger import courses
-from stonks.ledger.kept import Kept
+from stonks.ledger import courses, folding
 from stonks.ledger.month_days import MonthOfDays
 from stonks.ledger.refolding import last_day
 from stonks.ledger.snapshot_tables import SnapshotHolding, SnapshotMonth, SnapshotYear, instrument_of
-from stonks.ledger.tables import Portfolio, ReportedRate
+from stonks.ledger.tables import Portfolio
 from stonks.portfolio.courses import Money, Worth, more_flow
 from stonks.portfolio.earned import Paid, Receipts, Sold
 from stonks.portfolio.flows import Part
@@ -29,8 +26,6 @@ from stonks.portfolio.summary import EXACT
 from stonks.portfolio.valuation import Instrument
 from stonks.rates import RateTable
 
-MOST_RATES = 4  # of some thousand each
-
 _MINE: Any = bindparam("portfolio_id")
 _HOLDINGS = select(
     SnapshotHolding.key, SnapshotHolding.symbol, SnapshotHolding.isin, SnapshotHolding.currency,
@@ -40,11 +35,6 @@ _HOLDINGS = select(
 ).where(SnapshotHolding.portfolio_id == _MINE)  # fmt: skip
 _YEARS = select(SnapshotYear).where(SnapshotYear.portfolio_id == _MINE)
 _MONTHS = select(SnapshotMonth).where(SnapshotMonth.portfolio_id == _MINE)
-_RATES = select(ReportedRate.on, ReportedRate.from_currency, ReportedRate.to_currency, ReportedRate.rate).where(
-    ReportedRate.portfolio_id == _MINE,
-    or_(ReportedRate.from_currency == bindparam("base"), ReportedRate.to_currency == bindparam("base")),
-)
-_LAST_RATE = select(func.max(ReportedRate.id)).where(ReportedRate.portfolio_id == _MINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +81,7 @@ def measurable(portfolio: Portfolio) -> Measurable:
         paid=[_paid(row, days) for row, days in months if days.has_receipts],
         sold=sold,
         instruments={row.key: instrument_of(row) for row in holdings},
-        rates=_rates(portfolio),
+        rates=folding.rates(portfolio.id, portfolio.base_currency),
         anything=bool(months),
     )
 
@@ -130,16 +120,3 @@ def _account(months: list[MonthOfDays]) -> Account:
         for on, amount in month.paid():
             cash[on][month.currency] = amount
     return Account(across, cash, deposited, without_rate)
-
-
-def _rates(portfolio: Portfolio) -> RateTable:
-    """Kept beyond a change of the ledger, as rates are only added: reading them is a third of what a page costs."""
-    kept: Kept = current_app.extensions.setdefault("stonks_kept_rates", Kept(MOST_RATES))
-    last = read(_LAST_RATE, portfolio_id=portfolio.id).scalar()
-    key = (portfolio.id, portfolio.created_at, portfolio.base_currency, last)
-    found: RateTable | None = kept.get(key)
-    if found is None:
-        rows = read(_RATES, portfolio_id=portfolio.id, base=portfolio.base_currency)
-        found = RateTable(portfolio.base_currency, (FxRate(*row) for row in rows))
-        kept.put(key, found)
-    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from stonks.core.amounts import PER_HUNDRED_CLASSES
 from stonks.core.fingerprint import plain
 from stonks.core.records import CashKind
+from stonks.ledger.cash import effects
 from stonks.portfolio import summary
 from stonks.portfolio.earned import Receipts
 from stonks.portfolio.income import COUNTED, Income, Receipt
@@ -25,7 +26,8 @@ _ACROSS = frozenset({CashKind.DEPOSIT, CashKind.WITHDRAWAL})
 class Day(NamedTuple):
     """One currency's day."""
 
-    paid: Decimal = ZERO  # what it moved of the currency; futures as if their notional had been paid
+    moved: Decimal = ZERO
+    paid: Decimal = ZERO  # the same, futures as if their notional had been paid
     deposits: int = 0
     put_in: Decimal = ZERO  # deposited and withdrawn, by sign, in the base currency
     taken_out: Decimal = ZERO
@@ -40,15 +42,20 @@ class Day(NamedTuple):
     unconverted: int = 0  # receipts without a rate, left out of `_base`
 
 
-def of_month(
-    rows: Sequence[Any], receipts: Iterable[Receipt], rates: Rates, noting: Rates
-) -> dict[str, dict[date, Day]]:
-    """By currency and day. `noting`: the rates by which income is converted."""
-    found: dict[str, dict[date, Day]] = defaultdict(lambda: defaultdict(Day))
+Days = dict[str, dict[date, Day]]  # by currency
+
+
+def of_rows(rows: Iterable[Any], receipts: Iterable[Receipt], rates: Rates, noting: Rates) -> Days:
+    """What entries and their receipts come to. `noting`: the rates by which income is converted."""
+    sums: dict[tuple[str, date], list[Decimal]] = defaultdict(lambda: [ZERO, ZERO])
     for row in rows:
-        for currency, amount in _paid(row):
-            day = found[currency][row.entry_date]
-            found[currency][row.entry_date] = day._replace(paid=EXACT.add(day.paid, amount))
+        for place, flows in enumerate((effects(row), _paid(row))):
+            for currency, amount in flows:
+                both = sums[currency, row.entry_date]
+                both[place] = EXACT.add(both[place], amount)
+    found: dict[str, dict[date, Day]] = defaultdict(lambda: defaultdict(Day))
+    for (currency, on), (moved, paid) in sums.items():
+        found[currency][on] = Day(moved, paid)
     by_day: dict[date, list[Receipt]] = defaultdict(list)
     for one in receipts:
         by_day[one.on].append(one)
@@ -66,11 +73,11 @@ def of_month(
     return {currency: dict(sorted(days.items())) for currency, days in found.items()}
 
 
-def total(days: Iterable[Day], moved: Decimal) -> Month:
-    found = Month(moved=moved)
+def total(days: Iterable[Day]) -> Month:
+    found = Month()
     for one in days:
         found = Month(
-            moved,
+            EXACT.add(found.moved, one.moved),
             EXACT.add(found.gross, one.gross),
             EXACT.add(found.withheld, one.withheld),
             EXACT.add(found.fees, one.fees),
@@ -85,15 +92,14 @@ def total(days: Iterable[Day], moved: Decimal) -> Month:
 def text(days: Mapping[date, Day]) -> str:
     """JSON of three things by day, as a page needs one or the other: the cash moved, what crossed the account's border,
     and receipts."""
-    found: dict[str, dict[int, Any]] = {"paid": {}, "across": {}, "receipts": {}}
-    for on, day in days.items():
-        if day.paid:
-            found["paid"][on.day] = plain(day.paid)
+    found: dict[str, dict[int, Any]] = {"cash": {}, "across": {}, "receipts": {}}
+    for on, day in sorted(days.items()):
+        found["cash"][on.day] = [plain(day.moved), plain(day.paid)]
         if day.deposits or day.put_in or day.taken_out or day.without_rate:
             found["across"][on.day] = [day.deposits, plain(day.put_in), plain(day.taken_out), day.without_rate]
         if day.receipts:
             amounts = (day.gross, day.withheld, day.fees, day.gross_base, day.withheld_base, day.fees_base)
-            found["receipts"][on.day] = [*map(plain, amounts), day.unconverted]
+            found["receipts"][on.day] = [day.receipts, *map(plain, amounts), day.unconverted]
     return json.dumps(found, separators=(",", ":"))
 
 
@@ -103,7 +109,7 @@ class MonthOfDays:
     def __init__(self, month: date, currency: str, text: str) -> None:
         self._month, self.currency = month, currency
         found = json.loads(text)
-        self._paid, self._across, self._receipts = found["paid"], found["across"], found["receipts"]
+        self._cash, self._across, self._receipts = found["cash"], found["across"], found["receipts"]
 
     @property
     def has_receipts(self) -> bool:
@@ -111,7 +117,7 @@ class MonthOfDays:
 
     def paid(self) -> Iterator[tuple[date, Decimal]]:
         """Without days that moved nothing."""
-        return ((self._day(day), Decimal(amount)) for day, amount in self._paid.items())
+        return ((self._day(day), Decimal(paid)) for day, (_, paid) in self._cash.items() if paid != "0")
 
     def across(self) -> Iterator[tuple[date, Day]]:
         for day, (deposits, put_in, taken_out, without) in self._across.items():
@@ -119,10 +125,23 @@ class MonthOfDays:
             yield self._day(day), found
 
     def receipts(self) -> Iterator[Receipts]:
-        for day, (*amounts, unconverted) in self._receipts.items():
+        for day, (_, *amounts, unconverted) in self._receipts.items():
             numbers = [Decimal(amount) for amount in amounts]
             own, base = Income(*numbers[:3]), Income(*numbers[3:])
             yield Receipts(self._day(day), self.currency, own, base, unconverted)
+
+    def days(self) -> dict[date, Day]:
+        """All there is, as `text` took it."""
+        across = dict(self.across())
+        found: dict[date, Day] = {}
+        for day, (moved, paid) in self._cash.items():
+            on = self._day(day)
+            one = across.get(on, Day())._replace(moved=Decimal(moved), paid=Decimal(paid))
+            if day in self._receipts:
+                count, *amounts, unconverted = self._receipts[day]
+                one = Day._make((*one[:6], count, *map(Decimal, amounts), unconverted))
+            found[on] = one
+        return found
 
     def _day(self, day: str) -> date:
         return self._month.replace(day=int(day))

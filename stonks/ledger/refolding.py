@@ -5,18 +5,23 @@ from __future__ import annotations
 import json
 from calendar import monthrange
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from sqlalchemy import select
+
 from stonks.core.fingerprint import plain
+from stonks.db import db
 from stonks.ledger import courses, families, folding, history, month_days
 from stonks.ledger.entries import Called
 from stonks.ledger.families import Name
 from stonks.ledger.folding import Folding
 from stonks.ledger.marks import name_of
+from stonks.ledger.month_days import MonthOfDays
+from stonks.ledger.snapshot_tables import SnapshotMonth
 from stonks.ledger.tables import Entry
 from stonks.portfolio import holdings, summary
 from stonks.portfolio.income import COUNTED, Receipt
@@ -110,20 +115,46 @@ def family(names: set[Name], by: Reckoning) -> Refolded:
     return result
 
 
-def month(first: date, by: Reckoning) -> list[Row]:
-    """The rows of a month, a currency each."""
-    rows = list(folding.rows_of(by.portfolio_id, Entry.entry_date.between(first, last_day(first))))
-    receipts, cash = folding.money_of(rows)
-    # A month's rates are noted together: which currency asked does not matter to what is said.
-    rates = NotingRates(by.rates, by.rates.stood_in)
-    days = month_days.of_month(rows, receipts, by.rates, rates)
-    common = {"portfolio_id": by.portfolio_id, "month": first, "oldest_rate": rates.oldest}
+def month(first: date, by: Reckoning, only: Collection[date] = ()) -> list[Row]:
+    """The rows of a month, a currency each. With `only` these days are reckoned and the others left as they are
+    stored."""
+    since = Entry.entry_date.in_(sorted(only)) if only else Entry.entry_date.between(first, last_day(first))
+    days, oldest = _kept_days(first, by, only) if only else ({}, {})
+    of_day: dict[date, list[Any]] = defaultdict(list)
+    for row in folding.rows_of(by.portfolio_id, since):
+        of_day[row.entry_date].append(row)
+    for on, rows in of_day.items():
+        # A day's rates are noted together: which currency asked does not matter to what is said.
+        rates = NotingRates(by.rates, by.rates.stood_in)
+        for currency, found in month_days.of_rows(rows, folding.receipts_of(rows), by.rates, rates).items():
+            days.setdefault(currency, {}).update(found)
+        if rates.oldest is not None:
+            oldest[on] = rates.oldest
+    common = {
+        "portfolio_id": by.portfolio_id,
+        "month": first,
+        "oldest_rate": min(oldest.values(), default=None),
+        "oldest_rates": json.dumps({on.isoformat(): day.isoformat() for on, day in sorted(oldest.items())}),
+    }
     return [
-        common
-        | {"currency": currency, "days": month_days.text(of)}
-        | month_days.total(of.values(), cash.get(currency, ZERO))._asdict()
+        common | {"currency": currency, "days": month_days.text(of)} | month_days.total(of.values())._asdict()
         for currency, of in sorted(days.items())
     ]
+
+
+def _kept_days(first: date, by: Reckoning, but: Collection[date]) -> tuple[month_days.Days, dict[date, date]]:
+    columns = (SnapshotMonth.currency, SnapshotMonth.days, SnapshotMonth.oldest_rates)
+    mine = (SnapshotMonth.portfolio_id == by.portfolio_id, SnapshotMonth.month == first)
+    days: month_days.Days = {}
+    oldest: dict[date, date] = {}
+    for row in db.session.execute(select(*columns).where(*mine)):
+        kept = MonthOfDays(first, row.currency, row.days).days()
+        left = {on: day for on, day in kept.items() if on not in but}
+        if left:
+            days[row.currency] = left
+        told = json.loads(row.oldest_rates).items()
+        oldest = {date.fromisoformat(on): date.fromisoformat(day) for on, day in told}
+    return days, {on: day for on, day in oldest.items() if on not in but}
 
 
 def last_day(of: date) -> date:

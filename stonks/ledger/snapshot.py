@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import date
+from itertools import islice
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -140,7 +141,7 @@ def _step(portfolio: Portfolio, before: State | None, stale: list[Mark]) -> bool
     if RATES in by_kind:
         return part.rates(by_kind[RATES])
     if MONTH in by_kind:
-        return part.months(by_kind[MONTH][:MONTHS_AT_ONCE])
+        return part.months(by_kind[MONTH])
     if NAME in by_kind:
         return part.names([(name, isin) for _, name, isin in by_kind[NAME]])
     return part.prices([(name, isin) for _, name, isin in by_kind[PRICES]])
@@ -217,16 +218,16 @@ class _Part:
         return True
 
     def months(self, stale: list[Mark]) -> bool:
-        firsts = [date.fromisoformat(f"{month}-01") for _, month, _ in stale]
-        rows = [row for first in firsts for row in refolding.month(first, self._by)]
+        days = dict(islice(marks.days_by_month(stale).items(), MONTHS_AT_ONCE))
+        rows = [row for first, only in days.items() for row in refolding.month(first, self._by, only)]
         with transaction():
             if not self._still():
                 return False
             mine = SnapshotMonth.portfolio_id == self._id
-            db.session.execute(delete(SnapshotMonth).where(mine, SnapshotMonth.month.in_(firsts)))
+            db.session.execute(delete(SnapshotMonth).where(mine, SnapshotMonth.month.in_(list(days))))
             if rows:
                 db.session.execute(insert(SnapshotMonth), rows)
-            marks.forget(self._id, stale)
+            marks.forget(self._id, [mark for mark in stale if marks.month_of(mark) in days])
         return True
 
     def names(self, stale: list[Name]) -> bool:

@@ -31,7 +31,8 @@ class Snapshot(Base):
 
 
 class SnapshotMark(Base):
-    """What must be reckoned anew. kind "name": the instruments of a symbol and ISIN; "month": its income and cash;
+    """What must be reckoned anew. kind "name": the instruments of a symbol and ISIN; "month": its income and
+    cash, or those of one day;
     "positions": the broker's word changed; "rates": everything since the day in `name`; "prices": those of a symbol or
     ISIN."""
 
@@ -169,6 +170,7 @@ class SnapshotMonth(Base):
     unconverted: Mapped[int]
     oldest_rate: Mapped[date | None]
     days: Mapped[str] = mapped_column(Text, server_default="{}")  # JSON, see ledger/month_days.py
+    oldest_rates: Mapped[str] = mapped_column(Text, server_default="{}")  # JSON: day -> the day of its oldest rate
 
 
 class SnapshotIncome(Base):
