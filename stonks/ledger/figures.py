@@ -34,6 +34,7 @@ _T = TypeVar("_T")
 MOST_NAMED = 6  # instruments of which the overview says something
 MOST_LOTS = 50  # of each kind, on an instrument's page
 MOST_KEPT = 32  # a megabyte each at most, of a large portfolio
+MOST_LARGE = 2  # of some ten megabytes
 MOST_OF_ENTRIES = 64  # pages of fifty rows, 70 KB each
 PATIENCE_SECONDS = 8  # of a visitor, while the figures are brought up to date
 _TRIES = 20
@@ -152,6 +153,11 @@ def remembered(portfolio: Portfolio, asked: tuple[Any, ...], make: Callable[[], 
     return _consistent(portfolio, lambda _state: make(), ("made", *asked))
 
 
+def remembered_large(portfolio: Portfolio, asked: tuple[Any, ...], make: Callable[[], _T]) -> _T:
+    """The same for what takes much memory: only the last few are kept. Raises Stale."""
+    return _consistent(portfolio, lambda _state: make(), asked, _kept("large", MOST_LARGE))
+
+
 def whole(portfolio: Portfolio, make: Callable[[], _T]) -> _T:
     """What `make` makes of the figures in as many looks as it takes, all of them at one state. Raises Stale."""
     return _consistent(portfolio, lambda _state: make())
@@ -181,10 +187,12 @@ def _kept(what: str, most: int) -> Kept:
     return kept
 
 
-def _consistent(portfolio: Portfolio, read: Callable[[State], _T], asked: tuple[Any, ...] = ()) -> _T:
+def _consistent(
+    portfolio: Portfolio, read: Callable[[State], _T], asked: tuple[Any, ...] = (), kept: Kept | None = None
+) -> _T:
     """What `read` finds, all of it of one moment, brought up to date before if need be. With `asked`, the words for
     what that is, it is kept and given again while nothing changes."""
-    kept = _kept("figures", MOST_KEPT)
+    kept = kept or _kept("figures", MOST_KEPT)
     for _ in range(_TRIES):
         before = snapshot.state(portfolio.id)
         if before is None or not snapshot.is_fresh(portfolio, before):

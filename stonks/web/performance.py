@@ -70,7 +70,7 @@ def show(portfolio_id: int) -> ResponseReturnValue:
 
 def _measured(portfolio: Portfolio, first: date | None, last: date) -> Measured:
     # Other ranges of days come from the same figures.
-    found = figures.remembered(portfolio, ("measurable",), lambda: measuring.measurable(portfolio))
+    found = figures.remembered_large(portfolio, ("measurable",), lambda: measuring.measurable(portfolio))
     view = performance(found.told, found.rates, first, last)
     return Measured(
         anything=found.anything,

@@ -6,6 +6,7 @@ import html
 import json
 import re
 from datetime import date
+from decimal import Decimal
 from io import BytesIO
 
 import pytest
@@ -13,10 +14,13 @@ from flask.testing import FlaskClient
 from werkzeug.datastructures import MultiDict
 
 from stonks.core.records import CashKind, Side
+from stonks.ledger import prices
 from stonks.ledger.tables import Portfolio
+from stonks.portfolio.valuation import UPLOADED
 from stonks.practice import demo_statement
 from stonks.web.ranges import asked_for
 from tests.conftest import Clock
+from tests.listening import statements_sent
 from tests.readings import dividend, position, trade
 from tests.web.test_earnings import table
 from tests.web.test_overview import Let, let, see, withheld
@@ -159,3 +163,25 @@ def test_ranges_by_name_and_by_day(query: dict[str, str], first: date | None, la
 
 def test_twelve_months_until_a_leap_day() -> None:
     assert asked_for(MultiDict({"range": "12-months"}), date(2028, 2, 29)).first == date(2027, 3, 1)
+
+
+def test_the_page_reads_no_transactions_and_another_range_reads_no_days_again(
+    signed_in: FlaskClient, earned: Portfolio
+) -> None:
+    see(signed_in, earned, "")
+    sent = statements_sent()
+    see(signed_in, earned, "/performance")
+    see(signed_in, earned, "/performance?range=year")
+    assert not [sql for sql, _ in sent if "FROM entries" in sql]
+    assert len([sql for sql, _ in sent if "FROM snapshot_years" in sql]) == 1
+
+
+def test_a_price_counts_on_its_day_as_soon_as_it_is_there(signed_in: FlaskClient, earned: Portfolio) -> None:
+    key = "US0378331005/USD"
+    for price, value in (("130", "780"), ("140", "840")):
+        prices.save(earned.id, UPLOADED, {(key, date(2026, 4, 1)): Decimal(price)})
+        values = table(signed_in, f"/portfolios/{earned.id}/performance?as=csv")
+        assert [row["Value USD"] for row in values if row["Day"] == "2026-04-01"] == [value]
+    prices.remove(earned.id, UPLOADED, key, date(2026, 4, 1))
+    values = table(signed_in, f"/portfolios/{earned.id}/performance?as=csv")
+    assert [row["Value USD"] for row in values if row["Day"] == "2026-04-01"] == [""]
