@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from stonks.core.amounts import gross_amount
+from stonks.core.days import is_possible
 from stonks.core.errors import InvalidInput
 from stonks.core.records import Side
 from stonks.db import db, transaction
@@ -153,6 +154,8 @@ def _wrong(form: ManualEntry, before: Entry | None) -> dict[str, str]:
     wrong: dict[str, str] = {}
     if not (3 <= len(form.currency) <= 12 and form.currency.isascii() and form.currency.isalpha()):
         wrong["currency"] = "A currency has three letters, like USD."
+    if not is_possible(form.entry_date):
+        wrong["entry_date"] = f"Nothing was traded on {form.entry_date.isoformat()}. Enter the date it happened."
     known = TRADES | TRANSFERS | CASH | {OPENING}
     if form.type not in known and not (before and before.type == form.type):
         wrong["type"] = "Choose what kind of transaction it is."

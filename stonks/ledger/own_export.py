@@ -12,6 +12,7 @@ from decimal import Decimal, InvalidOperation
 from hashlib import sha1
 from typing import Any, BinaryIO
 
+from stonks.core.days import is_possible
 from stonks.core.errors import StatementUnreadable
 from stonks.core.records import Finding, Period, RowProblem, Severity, StatementSummary
 from stonks.ledger.namesakes import MISSING
@@ -129,7 +130,10 @@ def _value(column: str, text: str) -> Any:
             raise ValueError("not a number that the ledger would have taken")
         return number
     if column in _DATES:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
+        if not is_possible(day):
+            raise ValueError("not a day on which anything is traded")
+        return day
     if column == "executed_at":
         return datetime.fromisoformat(text)
     freed = text[1:] if text.startswith("'") else text

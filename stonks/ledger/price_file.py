@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
+from stonks.core.days import is_possible
 from stonks.core.errors import StonksError
 from stonks.core.typed import parse_number
 from stonks.portfolio.valuation import Instrument
@@ -178,6 +179,8 @@ def _day(text: str, day_first: bool, today: date) -> date:
             on = date.fromisoformat(text[:10] if text[4:5] == "-" else text)
     except ValueError:
         raise ValueError(f"“{text}” is no date. Write it as 2026-11-20.") from None
+    if not is_possible(on):
+        raise ValueError(f"{on.isoformat()} is not a day on which anything is traded.")
     if on > today + _TOMORROW:
         raise ValueError(f"{on.isoformat()} is yet to come.")
     return on

@@ -86,7 +86,9 @@ def test_our_own_export_uploaded_again_adds_nothing_and_elsewhere_restores_all(
     assert "".join(exporting.export_csv(elsewhere)) == text
 
 
-@pytest.mark.parametrize(("was", "now"), [("2025-11-01", "1.11.25"), ("AAPL", "A" * 65), ("189.5", "NaN")])
+@pytest.mark.parametrize(
+    ("was", "now"), [("2025-11-01", "1.11.25"), ("2025-11-01", "9999-12-31"), ("AAPL", "A" * 65), ("189.5", "NaN")]
+)
 def test_a_broken_row_of_an_export_is_parked_and_the_rest_goes_on(
     portfolio_id: int, clock: Clock, was: str, now: str
 ) -> None:
@@ -104,8 +106,8 @@ def test_an_entry_by_hand_knows_its_amount_and_says_what_is_missing(portfolio_id
     entry = manual.add(portfolio_id, form, clock())
     assert entries.net_amount(entry) == Decimal("2031.44")
     with pytest.raises(InvalidInput) as refusal:
-        manual.add(portfolio_id, ManualEntry("BUY", date(2025, 11, 3), "dollars!", None), clock())
-    assert set(refusal.value.fields) == {"currency", "symbol", "quantity", "price"}
+        manual.add(portfolio_id, ManualEntry("BUY", date(9999, 12, 31), "dollars!", None), clock())
+    assert set(refusal.value.fields) == {"entry_date", "currency", "symbol", "quantity", "price"}
     manual.remove(portfolio_id, entry.id, clock())
     assert entries.page(portfolio_id, EntryFilter()).entries == []
 

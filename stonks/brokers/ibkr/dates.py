@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from stonks.brokers.ibkr.cells import clean
 from stonks.brokers.ibkr.remembered import Remembered
+from stonks.core.days import is_possible
 
 _MONTHS = {name: number for number, name in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)}  # noqa: SIM905
 _YEAR = r"(\d{4}|\d{2})(?=(?:\d{6}|\d{1,2}:\d.*)?(?![\d:]))"  # a time may follow at once
@@ -73,6 +74,8 @@ class DateReader:
             at = datetime(year, month, day_of_month, int(hour), int(minute), int(rest[3] or 0)) if hour else None
         except ValueError:  # in Python's words
             raise ValueError(f"“{text}” is not a date.") from None
+        if not is_possible(day):
+            raise ValueError(f"“{text}” is not a day on which anything is traded.")
         return Told(day, day.isoformat(), at)
 
     def _parts(self, found: re.Match[str]) -> tuple[int, int, int]:

@@ -38,7 +38,7 @@ from stonks.core.records import (
 
 # Raised with every change to this folder's reading by which the same file gives other records, problems or findings, and
 # with every further fact that the ledger takes from a record: a statement that was read by an older one is read again.
-READER_VERSION = 4
+READER_VERSION = 5
 
 _HEAD = 4096
 _PAGE = re.compile(rb"(?:<\?xml[^>]*\?>\s*|<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.DOTALL)

@@ -42,6 +42,16 @@ def test_what_is_no_date_is_told_as_it_stands(told: str) -> None:
     assert problem.reason == f"“{told}” is not a date."
 
 
+@pytest.mark.parametrize(
+    ("told", "taken"), [("99991231", False), ("00010101", False), ("19000101", True), ("21991231", True)]
+)
+def test_a_day_on_which_nothing_is_traded_is_parked(told: str, taken: bool) -> None:
+    (row,), _ = read(traded(told))
+    assert isinstance(row, Trade if taken else RowProblem)
+    if isinstance(row, RowProblem):
+        assert row.reason == f"“{told}” is not a day on which anything is traded."
+
+
 def test_the_stated_period_settles_which_number_is_the_day() -> None:
     records = "BOF,U1,q,1,01/01/2025,31/12/2025,x,100\nBOA,U1\nBOS,TRNT,x\n{}EOS,TRNT,1,0\nEOA,U1\nEOF\n"
     (trade,), reading = read(records.format(traded("03/04/2025;093000")))
