@@ -20,9 +20,9 @@ from stonks.portfolio import courses, flows
 from stonks.portfolio.courses import Money, Step, Worth
 from stonks.portfolio.flows import Flows
 from stonks.portfolio.holdings import Holdings
-from stonks.portfolio.lots import ClosedLot
+from stonks.portfolio.lots import ZERO, ClosedLot
 from stonks.portfolio.movements import in_order
-from stonks.portfolio.valuation import Instrument, Price, Rates
+from stonks.portfolio.valuation import OLD, Instrument, Price, Rates
 
 Row = dict[str, Any]
 Marks = Mapping[str, Sequence[Price]]  # by key, of one day that which counts last
@@ -75,16 +75,43 @@ def of_family(found: Folding, held: Holdings, closed: Closed, marks: Marks, rate
     return result
 
 
-def revalued(portfolio_id: int, one: Instrument, marks: Sequence[Price]) -> Made:
-    """The same lots at other prices."""
-    mine = (SnapshotCourse.portfolio_id == portfolio_id, SnapshotCourse.key == one.key)
-    rows = list(
-        db.session.execute(select(SnapshotCourse.year, SnapshotCourse.steps, SnapshotCourse.money).where(*mine))
-    )
-    steps = {on: step for row in rows for on, step in days_of(row.year, row.steps, step_of)}
-    money = {on: money for row in rows for on, money in days_of(row.year, row.money, money_of)}
-    worths = courses.worths(steps, marks, one.unit)
-    return Made({"lacking": lacking_text(worths)}, list(_years(one.key, steps, money, worths)))
+def revalued(portfolio_id: int, one: Instrument, lacking: str, marks: Sequence[Price], year: int) -> Made:
+    """The same lots at other prices since the beginning of `year`; `marks`: since `priced_since` of it."""
+    columns = (SnapshotCourse.year, SnapshotCourse.steps, SnapshotCourse.money)
+    mine = select(*columns).where(SnapshotCourse.portfolio_id == portfolio_id, SnapshotCourse.key == one.key)
+    first, since = date(year, 1, 1), priced_since(year)
+    held, steps = ZERO, {}
+    with_steps = mine.where(SnapshotCourse.year < year, SnapshotCourse.steps != "{}")
+    before = db.session.execute(with_steps.order_by(SnapshotCourse.year.desc()).limit(2))
+    for row in sorted(before, key=lambda row: row.year):
+        for on, step in days_of(row.year, row.steps, step_of):
+            if on < since:
+                held = step.quantity
+            else:
+                steps[on] = step
+    rows = {row.year: row for row in db.session.execute(mine.where(SnapshotCourse.year >= year))}
+    for row in rows.values():
+        steps.update(days_of(row.year, row.steps, step_of))
+    worths = {on: worth for on, worth in courses.worths(steps, marks, one.unit, held).items() if on >= first}
+    by_year = _by_year(worths)
+    years = [
+        {
+            "key": one.key,
+            "year": of,
+            "steps": rows[of].steps if of in rows else "{}",
+            "money": rows[of].money if of in rows else "{}",
+            "worths": _text(by_year.get(of, {}), _worth_row),
+        }
+        for of in sorted(rows.keys() | by_year.keys())
+    ]
+    kept = [[on, change] for on, change in json.loads(lacking) if on < first.isoformat()]
+    facts = {"lacking": json.dumps(kept + json.loads(lacking_text(worths)))}
+    return Made(facts, [row for row in years if any(row[name] != "{}" for name in ("steps", "money", "worths"))])
+
+
+def priced_since(year: int) -> date:
+    """The first day whose price may serve in that year, and some more."""
+    return date(max(year, 2), 1, 1) - 2 * OLD
 
 
 def lacking_text(worths: Mapping[date, Worth]) -> str:
@@ -117,10 +144,18 @@ def money_of(values: list[Any]) -> Money:
     )  # fmt: skip
 
 
-def replace(portfolio_id: int, old: Mapping[str, Place], new: Mapping[str, Place], years: Sequence[Row]) -> None:
+def replace(
+    portfolio_id: int,
+    old: Mapping[str, Place],
+    new: Mapping[str, Place],
+    years: Sequence[Row],
+    since: Mapping[str, int] | None = None,
+) -> None:
     """Puts `years`, all there are of the keys of `new`, in the place of what is there of the keys of both, and into the
-    portfolio's sums. Within the transaction that does so for their holdings."""
-    before = {(row.key, row.year): row for row in _stored(portfolio_id, old.keys() | new.keys())}
+    portfolio's sums. `since`: by key, the year before which all stays as it is. Within the transaction that does so for
+    their holdings."""
+    stored = _stored(portfolio_id, old.keys() | new.keys())
+    before = {(row.key, row.year): row for row in stored if since is None or row.year >= since[row.key]}
     after = {(row["key"], row["year"]): row for row in years}
     texts: dict[tuple[Place, int], list[tuple[int, str, str]]] = defaultdict(list)
     written, gone = [], []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
 from typing import Any
 
 from sqlalchemy import select
@@ -21,18 +22,20 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def marks(portfolio_id: int, names: set[Name], instruments: Iterable[Instrument]) -> Mapping[str, list[Price]]:
-    """The prices of all days of a family's instruments, by key and in order; of one day the one that counts last."""
+def marks(
+    portfolio_id: int, names: set[Name], instruments: Iterable[Instrument], since: date = date.min
+) -> Mapping[str, list[Price]]:
+    """The prices from `since` on of a family's instruments, by key and in order; of one day that which counts last."""
     known = list(instruments)
     keys = {one.key for one in known}
     by_symbol = {(one.symbol.upper(), one.currency): one.key for one in known}
     found: dict[str, list[Price]] = defaultdict(list)
     for part in _parts(keys):
-        mine = (QuotedPrice.portfolio_id == portfolio_id, QuotedPrice.key.in_(part))
+        mine = (QuotedPrice.portfolio_id == portfolio_id, QuotedPrice.key.in_(part), QuotedPrice.on >= since)
         columns = (QuotedPrice.key, QuotedPrice.price, QuotedPrice.on, QuotedPrice.source)
         for row in db.session.execute(select(*columns).where(*mine).order_by(QuotedPrice.id)):
             found[row.key].append(Price(row.price, row.on, False, row.source))
-    for row in sorted(_positions(portfolio_id, names), key=lambda row: row.id):
+    for row in sorted(_positions(portfolio_id, names, since), key=lambda row: row.id):
         key = instrument_key(row.isin, row.symbol, row.asset_class, row.currency)
         if key not in keys:
             key = by_symbol.get(((row.symbol or "").upper(), row.currency), key)
@@ -43,8 +46,9 @@ def marks(portfolio_id: int, names: set[Name], instruments: Iterable[Instrument]
     return found
 
 
-def _positions(portfolio_id: int, names: set[Name]) -> Iterator[Any]:
-    mine = (ReportedPosition.portfolio_id == portfolio_id, ReportedPosition.mark_price.is_not(None))
+def _positions(portfolio_id: int, names: set[Name], since: date) -> Iterator[Any]:
+    position = ReportedPosition
+    mine = (position.portfolio_id == portfolio_id, position.mark_price.is_not(None), position.as_of >= since)
     for part in _parts({symbol for symbol, _ in names if symbol}):
         yield from db.session.execute(select(*_COLUMNS).where(*mine, ReportedPosition.symbol.in_(part)))
     for part in _parts({isin for _, isin in names if isin}):

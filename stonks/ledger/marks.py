@@ -7,7 +7,7 @@ whose figures were never made needs no marks: they will be made of everything.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
@@ -18,7 +18,8 @@ from stonks.ledger.snapshot_tables import Snapshot, SnapshotMark
 from stonks.ledger.tables import Entry
 from stonks.portfolio.movements import DERIVATIVES
 
-NAME, MONTH, POSITIONS, RATES, PRICES = "name", "month", "positions", "rates", "prices"
+NAME, MONTH, POSITIONS, RATES = "name", "month", "positions", "rates"
+_PRICE = "price"  # and the year since which
 MOST_DAYS = 5  # of a month; a change of more is marked as one of the month
 MOST = 20_000  # entries; a change of more is marked as a change of everything
 _FACTS = (Entry.kind, Entry.symbol, Entry.isin, Entry.asset_class, Entry.entry_date)
@@ -59,9 +60,10 @@ def batch(portfolio_id: int, batch_id: int, rows: int) -> None:
         write(portfolio_id, _of_rows(found))
 
 
-def facts(portfolio_id: int, *, positions: set[tuple[str, str]], rates_since: date | None) -> None:
-    """What a statement reported beside its entries; `positions`: the names of those that came or went."""
-    marks: set[Mark] = {(PRICES, *name) for name in positions}
+def facts(portfolio_id: int, *, positions: Mapping[tuple[str, str], date], rates_since: date | None) -> None:
+    """What a statement reported beside its entries; `positions`: the names of those that came or went, with the first
+    such day."""
+    marks: set[Mark] = {of_price(*name, since) for name, since in positions.items()}
     if positions:
         marks.add((POSITIONS, "", ""))
     if rates_since is not None:
@@ -81,9 +83,22 @@ def beside(portfolio_id: int) -> None:
     _count_up(portfolio_id)
 
 
-def prices(portfolio_id: int, keys: Iterable[str]) -> None:
-    """Of instruments, from elsewhere than statements."""
-    _add(portfolio_id, {(PRICES, key.rpartition("/")[0], "") for key in keys})
+def prices(portfolio_id: int, priced: Iterable[tuple[str, date]]) -> None:
+    """Of instruments by their keys, from elsewhere than statements."""
+    _add(portfolio_id, {of_price(key.rpartition("/")[0], "", on) for key, on in priced})
+
+
+def of_price(name: str, isin: str, since: date) -> Mark:
+    return f"{_PRICE} {since.year:04}", name, isin
+
+
+def years_by_name(stale: Iterable[Mark]) -> dict[tuple[str, str], int]:
+    """The names of marks of prices, with the first year of each."""
+    found: dict[tuple[str, str], int] = {}
+    for kind, name, isin in stale:
+        year = int(kind.removeprefix(_PRICE))
+        found[name, isin] = min(year, found.get((name, isin), year))
+    return found
 
 
 def of_month(day: date) -> str:

@@ -64,7 +64,7 @@ def save(portfolio_id: int, source: str, quotes: Quotes) -> Saved:
         while part := list(islice(rows, _AT_ONCE)):
             db.session.execute(insert_replacing(QuotedPrice, _UNIQUE), part)
         if changed:
-            marks.prices(portfolio_id, {key for key, _ in changed})
+            marks.prices(portfolio_id, changed)
     replaced = len(changed.keys() & here.keys())
     return Saved(len(changed) - replaced, replaced, len(quotes) - len(changed))
 
@@ -80,7 +80,7 @@ def remove(portfolio_id: int, source: str, key: str, on: date) -> None:
                 QuotedPrice.on == on,
             )
         )
-        marks.prices(portfolio_id, [key])
+        marks.prices(portfolio_id, [(key, on)])
 
 
 def _stored(portfolio_id: int, source: str, quotes: Quotes) -> dict[tuple[str, date], Decimal]:

@@ -34,12 +34,12 @@ class ChangedFacts:
 
     def write(self, portfolio_id: int) -> None:
         """Replaces positions and balances of each changed day and adds the new rates; within a transaction."""
-        named: set[tuple[str, str]] = set()
-        for (as_of, account), positions in self.days.items():
+        named: dict[tuple[str, str], date] = {}
+        for (as_of, account), positions in sorted(self.days.items(), key=lambda day: day[0][0], reverse=True):
             columns = (ReportedPosition.symbol, ReportedPosition.isin, ReportedPosition.asset_class)
             before = select(*columns).where(*_of_day(ReportedPosition, portfolio_id, as_of, account))
-            named |= {marks.name_of(*row) for row in db.session.execute(before)}
-            named |= {marks.name_of(one.symbol, one.isin, one.asset_class) for one in positions}
+            named |= {marks.name_of(*row): as_of for row in db.session.execute(before)}
+            named |= {marks.name_of(one.symbol, one.isin, one.asset_class): as_of for one in positions}
             db.session.execute(delete(ReportedPosition).where(*_of_day(ReportedPosition, portfolio_id, as_of, account)))
             rows = [
                 {"portfolio_id": portfolio_id, "as_of": as_of, "account": account} | _facts(position)

@@ -22,7 +22,7 @@ from stonks.ledger import courses, folding, marks, refolding, rekeying, repositi
 from stonks.ledger.bulk import BATCH_ROWS, BulkInsert
 from stonks.ledger.courses import Place
 from stonks.ledger.families import Families, Name, every_name, keys_of
-from stonks.ledger.marks import MONTH, NAME, POSITIONS, PRICES, RATES, Mark, name_of
+from stonks.ledger.marks import MONTH, NAME, POSITIONS, RATES, Mark, name_of
 from stonks.ledger.refolding import Reckoning, Refolded
 from stonks.ledger.snapshot_tables import (
     Snapshot,
@@ -144,7 +144,7 @@ def _step(portfolio: Portfolio, before: State | None, stale: list[Mark]) -> bool
         return part.months(by_kind[MONTH])
     if NAME in by_kind:
         return part.names([(name, isin) for _, name, isin in by_kind[NAME]])
-    return part.prices([(name, isin) for _, name, isin in by_kind[PRICES]])
+    return part.prices(stale)
 
 
 class _Part:
@@ -248,24 +248,26 @@ class _Part:
                 return False
             self._replace(keys_of(done), found)
             moved = rekeying.move_along(self._id, found)
-            marks.write(self._id, {(PRICES, key.rpartition("/")[0], "") for key in moved})
+            marks.write(self._id, {marks.of_price(key.rpartition("/")[0], "", date.min) for key in moved})
             self._insert_names(done - families.stored)
             marks.forget(self._id, [(NAME, *name) for name in stale if name in done])
         return True
 
-    def prices(self, stale: list[Name]) -> bool:
-        found = repricing.repriced(self._id, stale)
+    def prices(self, stale: list[Mark]) -> bool:
+        found = repricing.repriced(self._id, marks.years_by_name(stale))
         with transaction():
             if not self._still():
                 return False
             places = {key: place for key, (place, _) in found.made.items()}
-            courses.replace(self._id, places, places, [row for _, one in found.made.values() for row in one.years])
+            courses.replace(
+                self._id, places, places, [row for _, one in found.made.values() for row in one.years], found.since
+            )
             for key, (_, one) in found.made.items():
                 mine = (SnapshotHolding.portfolio_id == self._id, SnapshotHolding.key == key)
                 changed = update(SnapshotHolding).where(*mine).values(**one.facts)
                 db.session.execute(changed.execution_options(synchronize_session=False))
             self._insert_names(found.unknown)
-            marks.forget(self._id, [(PRICES, *name) for name in stale if name in found.done])
+            marks.forget(self._id, [mark for mark in stale if mark[1:] in found.done])
             marks.write(self._id, {(NAME, *name) for name in found.stale})
         return True
 

@@ -33,8 +33,8 @@ class Snapshot(Base):
 class SnapshotMark(Base):
     """What must be reckoned anew. kind "name": the instruments of a symbol and ISIN; "month": its income and
     cash, or those of one day;
-    "positions": the broker's word changed; "rates": everything since the day in `name`; "prices": those of a symbol or
-    ISIN."""
+    "positions": the broker's word changed; "rates": everything since the day in `name`; "price 2025":
+    what a symbol or ISIN was quoted at since that year."""
 
     __tablename__ = "snapshot_marks"
 

@@ -63,17 +63,19 @@ def steps(movements: Iterable[Movement]) -> dict[str, dict[date, Step]]:
     return found
 
 
-def worths(steps: Mapping[date, Step], marks: Sequence[Price], unit: Decimal) -> dict[date, Worth]:
-    """`marks`: by day, of one day that which counts last; `unit`: what one of quantity costs at a price of 1. A price
-    serves on its day and the five after it."""
+def worths(
+    steps: Mapping[date, Step], marks: Sequence[Price], unit: Decimal, held: Decimal = ZERO
+) -> dict[date, Worth]:
+    """`marks`: by day, of one day that which counts last; `unit`: what one of quantity costs at a price of 1; `held`:
+    before the first of all these, without a price. A price serves on its day and the five after it."""
     by_day: dict[date, list[Price]] = {}
     for mark in marks:
         by_day.setdefault(mark.on, []).append(mark)
     found: dict[date, Worth] = {}
-    quantity = value = ZERO
+    quantity, value = held, ZERO
     price: Decimal | None = None
     until = date.min
-    lacks = False
+    lacks = bool(held)
 
     def become(on: date, now: Decimal, lacking: bool, told: int) -> None:
         nonlocal value, lacks
