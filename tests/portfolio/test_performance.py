@@ -231,3 +231,23 @@ def test_nothing_known_is_said() -> None:
     assert (found.start, found.end, found.gain) == (None, None, None)
     assert "fewer than two days" in found.money_weighted.why
     assert found.money_weighted.rate is found.time_weighted.rate is None
+
+
+def test_an_account_that_moved_cash_before_its_first_deposit_is_not_told_from_its_start() -> None:
+    found = look(
+        trade("2025-01-03", "5", "100"),
+        receipts=(paid("2025-01-02", "1000", CashKind.DEPOSIT),),
+        money=cash(("2025-01-01", "-4"), ("2025-01-02", "1000"), ("2025-01-03", "-500")),
+    )
+    assert found.basis is Basis.SECURITIES
+
+
+def test_days_without_a_price_are_counted_until_there_is_one() -> None:
+    found = look(
+        trade("2025-01-02", "5", "100"),
+        trade("2025-01-02", "1", "50", key=SAP),
+        marks=tuple(mark(f"2025-01-{day:02}", "60", SAP) for day in (4, 8, 9, 10, 12, 13))
+        + (mark("2025-01-12", "99"),),
+        last="2025-01-13",
+    )
+    assert found.unpriced == [(KEY, 3)]  # the 8th, 9th and 10th
