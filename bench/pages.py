@@ -103,6 +103,8 @@ def _filled(settings: Settings, count: int) -> dict[str, str]:
             "what was added by hand (nothing)": f"{here}/transactions?origin=manual",
             "realised gains of one year": f"{here}/gains?year={now.year - 3}",
             "income of all years": f"{here}/income?year=all",
+            "performance since the first day": f"{here}/performance",
+            "performance of 12 months": f"{here}/performance?range=12-months",
             "prices": f"{here}/prices",
         }
         db.session.remove()
