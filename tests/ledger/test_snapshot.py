@@ -191,7 +191,10 @@ def change(portfolio_id: int, what: tuple[Any, ...], clock: Clock) -> None:
     elif name == "add":
         manual.add(portfolio_id, more[0], clock())
     elif name == "prices":
-        prices.save(portfolio_id, UPLOADED, {(key, on): Decimal(price) for key, on, price in more[0]})
+        # Nobody is asked for prices of what is no instrument.
+        known = {one.key for one in folding.instruments(portfolio_id)}
+        quotes = {(key, on): Decimal(price) for key, on, price in more[0] if key in known}
+        prices.save(portfolio_id, UPLOADED, quotes)
     elif name == "unprice":
         prices.remove(portfolio_id, UPLOADED, *more)
     elif name == "base":

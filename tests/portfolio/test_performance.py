@@ -246,8 +246,7 @@ def test_days_without_a_price_are_counted_until_there_is_one() -> None:
     found = look(
         trade("2025-01-02", "5", "100"),
         trade("2025-01-02", "1", "50", key=SAP),
-        marks=tuple(mark(f"2025-01-{day:02}", "60", SAP) for day in (4, 8, 9, 10, 12, 13))
-        + (mark("2025-01-12", "99"),),
+        marks=(*(mark(f"2025-01-{day:02}", "60", SAP) for day in (4, 8, 9, 10, 12, 13)), mark("2025-01-12", "99")),
         last="2025-01-13",
     )
     assert found.unpriced == [(KEY, 3)]  # the 8th, 9th and 10th
