@@ -15,16 +15,16 @@ import threading
 import time
 from datetime import timedelta
 from types import FrameType
-from typing import Any
 
 from flask import Flask
 from redis import Redis, RedisError
 from redis.client import Pipeline
 from rq import Queue, SimpleWorker
-from rq.exceptions import InvalidJobOperation
 from rq.job import Job
 from rq.serializers import JSONSerializer
+from rq.timeouts import JobTimeoutException
 from rq.utils import now
+from rq.worker import WorkerStatus
 from sqlalchemy.exc import SQLAlchemyError
 
 from stonks import apart, logs, presence, process, tasks
@@ -86,23 +86,17 @@ def let_in(app: Flask, run_id: int, step: int, statement_id: int | None = None) 
         tasks.let_in(run_id, step, sys.stdin.buffer if statement_id is None else statement_id)
 
 
-class Call(Job):
-    """Nothing hangs on a call that is done, and its result is not kept."""
-
-    def cleanup(self, ttl: int | None = None, pipeline: Pipeline | None = None, remove_from_queue: bool = True) -> None:
-        """RQ's own goes to Redis nine times to look for what there might be besides the call itself."""
-        (self.connection if pipeline is None else pipeline).delete(
-            self.key, self.dependents_key, self.dependencies_key, self.execution_registry.key
-        )
-
-
 class Worker(SimpleWorker):
-    """Tells why its work ended: RQ's own returns alike when it was told to stop and when Redis went away. And it does not
-    repeat to Redis, for each call anew, what was said a moment ago: that was a third of what the queue costs."""
+    """Takes calls from the queues and makes them. RQ keeps books beside that, of each call's execution, failure and end,
+    in thirty trips to Redis; here the database tells what was done, so the call itself is all that is left.
+
+    And it tells why its work ended: RQ's own returns alike when it was told to stop and when Redis went away.
+    """
 
     max_connection_wait_time = _LONGEST_PAUSE
     at_its_end = False
     _begun = 0
+    _now = ""
 
     @classmethod
     def of(cls, redis: Redis) -> Worker:
@@ -110,39 +104,43 @@ class Worker(SimpleWorker):
         return cls(
             all_queues(redis),
             connection=redis,
-            job_class=Call,
             serializer=JSONSerializer,
             worker_ttl=_IDLE_SECONDS,
             maintenance_interval=30,
-            job_monitoring_interval=5,
             log_job_description=False,
         )
-
-    def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
-        """RQ beats three times for each call, and each beat holds for `worker_ttl` and a minute."""
-        if pipeline is not None or self.last_heartbeat is None or now() - self.last_heartbeat > _BEAT:
-            super().heartbeat(timeout, pipeline)
-
-    def set_state(self, state: str, pipeline: Pipeline | None = None) -> None:
-        if state != self.get_state():
-            super().set_state(state, pipeline)
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         self.at_its_end = True
         super().request_stop(signum, frame)
 
     def execute_job(self, job: Job, queue: Queue) -> None:
+        """Raises RedisError after the call, when the queue's word of it cannot be taken back; no harm is in that."""
         self._begun += 1
         self.at_its_end = self.at_its_end or self._begun >= _MOST_JOBS
-        super().execute_job(job, queue)
+        self.set_state(WorkerStatus.BUSY)  # a request to stop waits for the call's end
+        try:
+            with self.death_penalty_class(job.timeout, JobTimeoutException, job_id=job.id):
+                job.func(*job.args)
+        except Exception:  # tasks raise nothing: this call cannot be made, or took too long
+            log.exception("the call %s failed", job.id)
+        finally:
+            self.set_state(WorkerStatus.IDLE)
+        job.connection.delete(job.key)
 
-    def handle_exception(self, job: Job, *exc_info: Any) -> None:
-        """Tasks raise nothing, so this is RQ's own. A job that was called a second time, see queue.py, and whose other call
-        ended first, is gone when RQ wants to note its end: nothing went wrong."""
-        if isinstance(exc_info[1], InvalidJobOperation):
-            log.info("%s was called twice", job.id)
-        else:
-            super().handle_exception(job, *exc_info)
+    def set_state(self, state: str, pipeline: Pipeline | None = None) -> None:
+        self._now = state
+
+    def get_state(self) -> str:
+        return self._now
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
+        """RQ beats twice for each call, and each beat holds for `worker_ttl` and a minute."""
+        if self.last_heartbeat is None or now() - self.last_heartbeat > _BEAT:
+            super().heartbeat(timeout, pipeline)
+
+    def check_for_suspension(self, burst: bool) -> None:
+        """Nobody suspends workers here."""
 
 
 def _worked_to_its_end() -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from redis import Redis
 from redis.client import Pipeline
-from rq import Queue, get_current_job
+from rq import Queue
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
@@ -78,8 +79,8 @@ def test_half_of_a_job_that_a_busy_worker_left_behind_stands_in_no_way(queue: Jo
     assert take(redis).args == [1, 0]
 
 
-@pytest.mark.parametrize(("task", "errors"), [("be_done_elsewhere", 0), ("stumble", 1)])
-def test_a_call_that_another_worker_ends_first_is_no_error(
+@pytest.mark.parametrize(("task", "errors"), [("nothing", 0), ("stumble", 1), ("no_such_task", 1)])
+def test_a_call_that_fails_is_told_once_and_the_next_one_is_made(
     queue: JobQueue,
     redis: Redis,
     caplog: pytest.LogCaptureFixture,
@@ -88,8 +89,32 @@ def test_a_call_that_another_worker_ends_first_is_no_error(
     errors: int,
 ) -> None:
     queue.enqueue(f"{__name__}.{task}", job_id="advance-1-0")
+    queue.enqueue(f"{__name__}.note", 7, job_id="advance-7-0")
+    noted.clear()
     work(redis, monkeypatch)
     assert len([record for record in caplog.records if record.levelno >= logging.ERROR]) == errors
+    assert (noted, waiting(redis)) == ([7], [])
+
+
+def test_a_call_that_another_worker_ended_first_is_no_error(
+    queue: JobQueue, redis: Redis, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(globals(), "nothing", lambda: redis.delete(Job.key_for("advance-1-0")))
+    queue.enqueue(f"{__name__}.nothing", job_id="advance-1-0")
+    work(redis, monkeypatch)
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+def test_a_call_that_takes_too_long_is_ended_and_the_worker_goes_on(
+    queue: JobQueue, redis: Redis, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stonks.queue.STEP_SECONDS", 1)
+    queue.enqueue(f"{__name__}.last", job_id="advance-1-0")
+    queue.enqueue(f"{__name__}.note", 7, job_id="advance-7-0")
+    noted.clear()
+    work(redis, monkeypatch)
+    assert noted == [7]
+    assert "JobTimeoutException" in caplog.text
 
 
 def test_of_a_call_that_is_done_nothing_stays(queue: JobQueue, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,7 +126,7 @@ def test_of_a_call_that_is_done_nothing_stays(queue: JobQueue, redis: Redis, mon
     assert queue.enqueue(f"{__name__}.nothing", job_id="advance-1-0")
 
 
-def test_a_call_costs_nine_trips_to_redis(
+def test_a_call_costs_three_trips_to_redis(
     queue: JobQueue, redis: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def trips(calls: int) -> int:
@@ -112,7 +137,7 @@ def test_a_call_costs_nine_trips_to_redis(
             return counted.trips
 
     alone = trips(1)
-    assert trips(11) - alone <= 95
+    assert trips(11) - alone <= 35
 
 
 class Counted(Redis):
@@ -139,11 +164,15 @@ def nothing() -> None:
     """A call that does nothing."""
 
 
-def be_done_elsewhere() -> None:
-    """The same job, called again and ended by another worker meanwhile."""
-    job = get_current_job()
-    assert job is not None
-    job.connection.delete(job.key)
+def note(number: int) -> None:
+    noted.append(number)
+
+
+noted: list[int] = []
+
+
+def last() -> None:
+    time.sleep(20)
 
 
 def stumble() -> None:
