@@ -27,7 +27,7 @@ from stonks.core.records import (
     TellsColumns,
     TellsSeconds,
     Trade,
-)  # fmt: skip
+)
 from stonks.db import db, transaction
 from stonks.ledger import archive, importing
 from stonks.ledger.importing import Prepared
