@@ -142,6 +142,9 @@ class Worker(SimpleWorker):
     def check_for_suspension(self, burst: bool) -> None:
         """Nobody suspends workers here."""
 
+    def subscribe(self) -> None:
+        """Nobody sends them commands either: a thread that listens for some would be waited for when a worker ends."""
+
 
 def _worked_to_its_end() -> bool:
     """False when Redis went away: what was under way is in the database, and the queue's notes on it are not needed."""
@@ -154,9 +157,6 @@ def _worked_to_its_end() -> bool:
         worker.work(logging_level="WARNING", max_jobs=_MOST_JOBS)
     except RedisError as error:
         log.warning("Redis is away (%s)", type(error).__name__)
-    finally:
-        if worker is not None and worker.pubsub_thread:  # left behind when it could not say good-bye
-            worker.pubsub_thread.stop()
     return worker is not None and worker.at_its_end
 
 
