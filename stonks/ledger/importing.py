@@ -106,9 +106,10 @@ class Prepared:
             return ImportOutcome(batch.id, batch.new, batch.known, batch.amended, batch.problems, self.summary, cleared)
 
 
-def prepare(portfolio_id: int, reading: Reading) -> Prepared:
-    """Reads a statement to its end and finds what of it is new. Writes nothing. Raises StatementUnreadable."""
-    ledger = state(portfolio_id)
+def prepare(portfolio_id: int, reading: Reading, ledger: str | None = None) -> Prepared:
+    """Reads a statement to its end and finds what of it is new. `ledger`: its state, where that was just asked for.
+    Writes nothing. Raises StatementUnreadable."""
+    ledger = state(portfolio_id) if ledger is None else ledger
     inserting, known_rows = BulkInsert(Entry, (*COLUMNS, "imprint"), _STAMPS), KnownRows(portfolio_id)
     fresh, rows = Spool(), 0
     changes: list[Change] = []

@@ -111,7 +111,7 @@ def compare(portfolio_id: int, body: BinaryIO, read_as: ReadAs) -> Compared | Re
         summary = _summary(note.summary)
         if summary is not None:
             return Repeated(note.id, note.rows, note.read_at, summary)
-    return Compared(importing.prepare(portfolio_id, read_as.read(body)), body, read_as, sha1, own)
+    return Compared(importing.prepare(portfolio_id, read_as.read(body), state), body, read_as, sha1, own)
 
 
 def _noted(portfolio_id: int, sha1: bytes, read_as: ReadAs) -> StatementReading | None:
