@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from hashlib import sha1
 from itertools import groupby
-from operator import itemgetter
+from operator import add, attrgetter
 from typing import Any, NamedTuple
 
 from stonks.core.amounts import gross_amount
@@ -44,10 +44,8 @@ COLUMNS = (
 
 # FACTS and the external ID, as they stand side by side in a trade: a first statement makes a hundred thousand of them.
 _IN_TRADE = slice(Trade._fields.index("symbol"), Trade._fields.index("underlying") + 1)
-_told_of_trade: Callable[[Trade], tuple[Any, ...]] = itemgetter(_IN_TRADE)
 IMPRINTED = (*Trade._fields[_IN_TRADE], "report_date")
 IMPRINT_BYTES = 16
-_UNDATED = (None,)  # a trade tells no report date
 
 # Asking an enumeration for its value takes as long as three columns.
 _SIDES = {side: side.value for side in Side}
@@ -65,23 +63,24 @@ def imprint(fingerprint: bytes, facts: Sequence[Any]) -> bytes:
         # The database keeps 1E+2 as 100.
         plain = [format(fact, "f") if fact and isinstance(fact, Decimal) else fact for fact in facts]
         text = "\x1f".join(_texts(plain))
-    return _digest(fingerprint, text)
+    return _digest(fingerprint + text.encode())
 
 
 def imprints_of(records: Sequence[LedgerRecord | StoredRow]) -> list[bytes]:
     """Those of the entries which the records would become."""
     found: list[bytes] = []
-    for _, run in groupby(records, type):
+    for kind, run in groupby(records, type):
         alike = list(run)
-        told = [
-            _told_of_trade(each) + _UNDATED if isinstance(each, Trade) else tuple(_imprinted(each)) for each in alike
-        ]
-        # Their texts are put together by columns: in a statement's block all rows tell a fact or none does.
-        texts = map("\x1f".join, zip(*map(_texts, zip(*told, strict=True)), strict=True))
-        found += [
-            imprint(record.fingerprint, facts) if "E+" in text else _digest(record.fingerprint, text)
-            for record, text, facts in zip(alike, texts, told, strict=True)
-        ]
+        # Put together by columns: in a statement's block all rows tell a fact or none does.
+        told = _told_of_trades(alike) if kind is Trade else list(zip(*map(_imprinted, alike), strict=True))
+        fingerprints = map(attrgetter("fingerprint"), alike)
+        texts = list(map("\x1f".join, zip(*map(_texts, told), strict=True)))
+        whole = "\n".join(texts)
+        spelled = whole.encode().split(b"\n")
+        if "E+" in whole or len(spelled) != len(alike):  # or a line break in one of them
+            found += map(imprint, fingerprints, zip(*told, strict=True))
+        else:
+            found += [_digest(text) for text in map(add, fingerprints, spelled)]
     return found
 
 
@@ -91,8 +90,14 @@ def _texts(facts: Sequence[Any]) -> list[str]:
     return [str(fact) if fact else "" if fact is None or fact == "" else "0" for fact in facts]
 
 
-def _digest(fingerprint: bytes, text: str) -> bytes:
-    return sha1(fingerprint + text.encode()).digest()[:IMPRINT_BYTES]  # noqa: S324
+def _digest(text: bytes) -> bytes:
+    return sha1(text).digest()[:IMPRINT_BYTES]  # noqa: S324
+
+
+def _told_of_trades(trades: Sequence[LedgerRecord | StoredRow]) -> list[tuple[Any, ...]]:
+    columns = list(zip(*trades, strict=True))
+    undated = (None,) * len(trades)  # a trade tells no report date
+    return [*columns[_IN_TRADE], undated]
 
 
 def _imprinted(record: LedgerRecord | StoredRow) -> Sequence[Any]:
