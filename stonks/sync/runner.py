@@ -50,7 +50,9 @@ SAME_WINDOW = timedelta(hours=6)
 SAME_DAY = timedelta(hours=20)
 _EARLY = timedelta(seconds=2)  # by which a worker's clock may be behind
 _STUMBLED = timedelta(seconds=30)
-_BUSY = timedelta(seconds=20)
+# Until this worker's one process for large statements is looked for again.
+_BUSY = timedelta(seconds=20)  # with a statement that will be fetched anew
+_BUSY_BUT_HERE = timedelta(seconds=3)  # with one that is kept
 _BUSY_WORDS = "The statement is large and waits for another large one to be read."
 # Has the rest of a claimed step done by another process, see apart.py: run, step, the body or a kept statement's id.
 Elsewhere = Callable[[int, int, BinaryIO | int], bool]
@@ -195,7 +197,7 @@ def _import_kept(this: Step, statement_id: int, elsewhere: Elsewhere | None = No
     now = services().clock()
     if elsewhere is not None and archive.size_of(statement_id) > LARGE_BYTES:
         if not elsewhere(this.run_id, this.number, statement_id):
-            settle(this.run_id, this.claimed, Postponed(_BUSY, _BUSY_WORDS), now)
+            settle(this.run_id, this.claimed, Postponed(_BUSY_BUT_HERE, _BUSY_WORDS), now)
         return
     try:
         body = archive.open_kept(statement_id)

@@ -118,9 +118,13 @@ def test_a_large_statement_that_was_only_tested_is_let_in_apart_too(large: Pract
     assert (fresh_run(run_id).state, entries(), requests_of(large)) == ("SUCCEEDED", ROWS, 1)
 
 
+# Of the fake broker.
+LARGE_BODY = b"".join(b"%d 2026-11-19\n" % number for number in range(LARGE_BYTES // 10))
+
+
 def made(desk: Desk) -> SyncRun:
     """A run whose statement, a large one, is there to be fetched."""
-    desk.broker.body = b"".join(b"%d 2026-11-19\n" % number for number in range(LARGE_BYTES // 10))
+    desk.broker.body = LARGE_BODY
     desk.save()
     run = desk.step()
     desk.clock.now += timedelta(minutes=5)
@@ -136,6 +140,18 @@ def test_while_a_worker_is_busy_with_one_large_statement_the_next_one_waits(desk
     assert waiting.due_at is not None
     assert timedelta(0) < waiting.due_at - desk.clock() <= timedelta(seconds=30)
     assert desk.entries() == 0
+
+
+def test_who_saves_at_once_after_testing_a_large_statement_waits_seconds_for_the_test_to_end(desk: Desk) -> None:
+    desk.broker.body = LARGE_BODY
+    desk.finish(desk.test())
+    desk.save()
+    run = desk.run()
+    runner.advance(run.id, run.step, desk.clock(), elsewhere=lambda *_: False)
+    waiting = desk.run(run.id)
+    assert waiting.waiting_for == "The statement is large and waits for another large one to be read."
+    assert waiting.due_at is not None
+    assert timedelta(0) < waiting.due_at - desk.clock() <= timedelta(seconds=5)
 
 
 def test_what_was_handed_over_is_left_alone_once_the_run_has_gone_on(desk: Desk) -> None:
