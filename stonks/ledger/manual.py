@@ -15,7 +15,7 @@ from stonks.core.errors import InvalidInput
 from stonks.core.records import Side
 from stonks.db import db, transaction
 from stonks.ledger import entries, marks, snapshot
-from stonks.ledger.tables import Entry
+from stonks.ledger.tables import Entry, EntryAsTold
 
 TRADES = frozenset({"BUY", "SELL"})
 CONVERSION = "FX"
@@ -24,6 +24,8 @@ OPENING = "OPENING"
 CASH = frozenset(
     {"DIVIDEND", "PAYMENT_IN_LIEU", "WITHHOLDING_TAX", "INTEREST", "FEE", "DEPOSIT", "WITHDRAWAL", "OTHER"}
 )
+
+_AS_TOLD = [column.name for column in EntryAsTold.__table__.columns if column.name != "entry_id"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,9 @@ def edit(portfolio_id: int, entry_id: int, form: ManualEntry, now: datetime) -> 
         entry = entries.get(portfolio_id, entry_id)
         values = _values(form, entry)
         marks.entry(entry)
+        if entry.origin != "manual" and db.session.get(EntryAsTold, entry.id) is None:
+            told = {name: getattr(entry, name) for name in _AS_TOLD}
+            db.session.add(EntryAsTold(entry_id=entry.id, **told))
         for name, value in values.items():
             setattr(entry, name, value)
         if entry.kind in ("TRADE", "CASH", "TRANSFER"):

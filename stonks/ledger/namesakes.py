@@ -10,22 +10,28 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date
+from itertools import chain
+from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, exists, select
 
 from stonks.core.records import CashTransaction, FxConversion, LedgerRecord, Reading, TellsColumns, Trade
 from stonks.db import db
 from stonks.ledger.amending import Change
 from stonks.ledger.recording import StoredRow, row_of
-from stonks.ledger.tables import Entry, ImportBatch
+from stonks.ledger.tables import Entry, EntryAsTold, ImportBatch
 
 _NAMED = (Trade, FxConversion, CashTransaction)
 _KINDS = ("TRADE", "FX", "CASH")  # of these as entries
-_COLUMNS = (
-    Entry.id, Entry.fingerprint, Entry.kind, Entry.type, Entry.entry_date, Entry.currency, Entry.quantity, Entry.price,
-    Entry.amount, Entry.action_kind, Entry.symbol, Entry.isin, Entry.external_id, Entry.account, Entry.executed_at,
-    ImportBatch.findings,
+_FACTS = ("kind", "type", "entry_date", "currency", "quantity", "price", "amount", "symbol", "isin")
+_ENTRIES = (
+    select(
+        Entry.id, Entry.fingerprint, Entry.action_kind, Entry.external_id, Entry.account, Entry.executed_at,
+        Entry.updated_at, ImportBatch.findings,
+    )
+    .join(ImportBatch, ImportBatch.id == Entry.batch_id)
+    .where(Entry.origin != "manual", Entry.cancels.is_(False))
 )  # fmt: skip
 
 
@@ -49,7 +55,7 @@ class Namesakes:
         self, unknown: Sequence[LedgerRecord | StoredRow], part: Sequence[LedgerRecord | StoredRow]
     ) -> dict[bytes, Change | None]:
         """Of the `unknown` rows of a part those that are entries under another name, by fingerprint: the change that
-        gives the entry the fuller name, None where it has that already."""
+        gives the entry the fuller name, None where it has that already or was edited."""
         found: dict[bytes, Change | None] = {}
         if self._reading is None:
             return found
@@ -66,20 +72,25 @@ class Namesakes:
         return found
 
     def _entries(self, days: set[date], own: set[bytes]) -> dict[tuple[Any, ...], list[Any]]:
-        """Entries of these days that are not rows of this part by their own name, by their facts, oldest first."""
-        query = select(*_COLUMNS).join(ImportBatch, ImportBatch.id == Entry.batch_id)
-        query = query.where(
-            Entry.portfolio_id == self._portfolio_id,
-            Entry.entry_date.in_(days),
-            Entry.kind.in_(_KINDS),
-            Entry.cancels.is_(False),
-            Entry.origin != "manual",
+        """Entries of these days that are not rows of this part by their own name, by their facts as a statement told
+        them, oldest first."""
+        corrected = exists().where(EntryAsTold.entry_id == Entry.id)
+        queries = (
+            _told_on(days, self._portfolio_id, Entry).where(~corrected),
+            _told_on(days, self._portfolio_id, EntryAsTold).join(EntryAsTold, EntryAsTold.entry_id == Entry.id),
         )
         found: dict[tuple[Any, ...], list[Any]] = defaultdict(list)
-        for entry in db.session.execute(query.order_by(Entry.id)):
+        for entry in sorted(chain.from_iterable(map(db.session.execute, queries)), key=attrgetter("id")):
             if entry.fingerprint not in own and entry.id not in self._taken:
                 found[_facts(entry._mapping)].append(entry)
         return found
+
+
+def _told_on(days: set[date], portfolio_id: int, table: type[Entry] | type[EntryAsTold]) -> Select[Any]:
+    """Of a portfolio what a statement brought, with the facts that stand in `table`."""
+    return _ENTRIES.add_columns(*[getattr(table, name) for name in _FACTS]).where(
+        table.portfolio_id == portfolio_id, table.entry_date.in_(days), table.kind.in_(_KINDS)
+    )
 
 
 def _may_be_named_otherwise(each: LedgerRecord | StoredRow) -> bool:
@@ -110,6 +121,8 @@ def _is_named_otherwise(row: dict[str, Any], entry: Any, reading: TellsColumns) 
 
 
 def _renaming(row: dict[str, Any], entry: Any) -> Change | None:
+    if entry.updated_at is not None:  # what a person edited is theirs, and is found by what was told
+        return None
     if entry.external_id is not None or (row["external_id"] is None and row["isin"] is None):
         return None
     names = ("fingerprint", "external_id", "isin")

@@ -150,6 +150,26 @@ def _imprint(_mapper: Any, _connection: Any, entry: Entry) -> None:
     entry.imprint = imprint(entry.fingerprint, [getattr(entry, name) for name in IMPRINTED])
 
 
+class EntryAsTold(Base):
+    """What a statement told of an entry that a person corrected since. By this the entry is still found under another
+    name, when the query gains or loses a field that names rows."""
+
+    __tablename__ = "entries_as_told"
+    __table_args__ = (Index("ix_entries_as_told_day", "portfolio_id", "entry_date"),)
+
+    entry_id: Mapped[int] = mapped_column(ForeignKey("entries.id", ondelete="CASCADE"), primary_key=True)
+    portfolio_id: Mapped[int] = mapped_column(ForeignKey("portfolios.id", ondelete="CASCADE"))
+    kind: Mapped[str] = mapped_column(String(20))
+    type: Mapped[str] = mapped_column(String(20))
+    entry_date: Mapped[date]
+    symbol: Mapped[str | None] = mapped_column(String(64))
+    isin: Mapped[str | None] = mapped_column(String(20))
+    currency: Mapped[str] = mapped_column(String(12))
+    quantity: Mapped[Decimal | None] = mapped_column(ExactDecimal)
+    price: Mapped[Decimal | None] = mapped_column(ExactDecimal)
+    amount: Mapped[Decimal | None] = mapped_column(ExactDecimal)
+
+
 class Amendment(Base):
     """A fact of an entry that a later statement told otherwise (a commission, usually)."""
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from dataclasses import fields, replace
+from datetime import date, datetime, timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from stonks.db import db
-from stonks.ledger import exporting, replaying
+from stonks.ledger import exporting, manual, replaying
 from stonks.ledger.repeats import ReadAs
 from stonks.ledger.tables import Entry
 from stonks.services import services
@@ -37,9 +38,11 @@ steps = st.lists(
         st.tuples(st.just("replay")),
         st.tuples(st.just("export")),
         st.tuples(st.just("upload"), st.integers(0, 9)),
+        st.tuples(st.just("discard"), st.integers(0, 11)),
+        st.tuples(st.just("correct"), st.integers(0, 11), st.sampled_from(["entry_date", "amount", "symbol"])),
     ),
     min_size=2,
-    max_size=7,
+    max_size=9,
 )
 
 
@@ -61,8 +64,26 @@ def file_of(trades: list[str], cash: list[str], missing: tuple[str, ...], frame:
     return ("\n".join(lines) + "\n").encode()
 
 
+def entries_of(portfolio_id: int) -> list[Entry]:
+    return list(db.session.scalars(select(Entry).where(Entry.portfolio_id == portfolio_id).order_by(Entry.id)))
+
+
+def correct(portfolio_id: int, entry: Entry, fact: str, now: datetime) -> None:
+    """By hand, so that no statement tells it so."""
+    as_it_is = {field.name: getattr(entry, field.name) for field in fields(manual.ManualEntry)}
+    otherwise = {
+        "entry_date": entry.entry_date + timedelta(days=1),
+        "amount": entry.amount and entry.amount + 1,
+        "symbol": "OTHER",
+    }
+    form = manual.ManualEntry(**as_it_is | {fact: otherwise[fact]})
+    if entry.quantity is not None and fact == "amount":
+        form = replace(form, quantity=entry.quantity + 1)
+    manual.edit(portfolio_id, entry.id, form, now)
+
+
 @pytest.mark.parametrize("ledger_app", ["app"], indirect=True)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=rows, steps=steps)
 def test_each_row_stands_once(
     new_portfolio: Callable[[], int], clock: Clock, rows: list[tuple[int, str, str]], steps: list[tuple[object, ...]]
@@ -86,5 +107,9 @@ def test_each_row_stands_once(
                 body, came = exports[which % len(exports)]
                 bring(portfolio_id, body, clock, ReadAs(ibkr, origin="upload"))
                 there |= came
+            case ("discard", int(which)) if found := entries_of(portfolio_id):
+                manual.remove(portfolio_id, found[which % len(found)].id, clock())
+            case ("correct", int(which), str(fact)) if found := entries_of(portfolio_id):
+                correct(portfolio_id, found[which % len(found)], fact, clock())
     db.session.rollback()
     assert db.session.scalar(select(func.count()).where(Entry.portfolio_id == portfolio_id)) == len(there)

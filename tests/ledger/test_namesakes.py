@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
+from datetime import date
+from decimal import Decimal
 from io import BytesIO
 from itertools import permutations
 
@@ -12,8 +15,9 @@ from sqlalchemy import delete, func, select
 from stonks.brokers.ibkr.statement import read_statement
 from stonks.core.records import Reading
 from stonks.db import db, transaction
-from stonks.ledger import exporting, importing, repeats, replaying, review
+from stonks.ledger import exporting, importing, manual, repeats, replaying, review
 from stonks.ledger.importing import ImportOutcome, Prepared, import_reading
+from stonks.ledger.manual import ManualEntry
 from stonks.ledger.repeats import ReadAs
 from stonks.ledger.tables import Entry
 from stonks.services import services
@@ -26,10 +30,10 @@ TRADES, CASH = [buy(1), buy(2), buy(3, "20251110"), CONVERSION], [dividend(11), 
 WIDE = statement(TRADES, CASH)
 
 
-def without(*names: str) -> bytes:
+def without(*names: str, trades: list[str] = TRADES, cash: list[str] = CASH) -> bytes:
     """The same rows by a query that lacks these columns."""
     lines: list[str] = []
-    for header, rows in ((TRADE_COLUMNS, TRADES), (CASH_COLUMNS, CASH)):
+    for header, rows in ((TRADE_COLUMNS, trades), (CASH_COLUMNS, cash)):
         places = [place for place, name in enumerate(header.split(",")) if name not in names]
         lines += [",".join(line.split(",")[place] for place in places) for line in (header, *rows)]
     return ("\n".join(lines) + "\n").encode()
@@ -155,3 +159,34 @@ def test_the_same_trade_in_another_account_is_another_one(portfolio_id: int, clo
     in_one, in_other = "\n".join(nameless).replace("U2", "U1").encode(), "\n".join(named).encode()
     assert let_in(portfolio_id, in_one, clock).new == 1
     assert let_in(portfolio_id, in_other, clock).new == 1
+
+
+def corrected(portfolio_id: int, clock: Clock, **otherwise: object) -> int:
+    """The first trade, of which a person now says something else than its statement."""
+    entry = db.session.scalars(select(Entry).where(Entry.kind == "TRADE").order_by(Entry.id)).first()
+    assert entry is not None
+    as_it_is = {field.name: getattr(entry, field.name) for field in fields(ManualEntry)}
+    return manual.edit(portfolio_id, entry.id, ManualEntry(**as_it_is | otherwise), clock()).id
+
+
+@pytest.mark.parametrize("bodies", list(permutations((WIDE, NARROW, NARROWEST), 2)))
+@pytest.mark.parametrize(
+    "otherwise", [{"price": Decimal(7)}, {"entry_date": date(2024, 1, 2)}, {"symbol": "OTHER", "isin": None}]
+)
+def test_what_a_person_corrected_is_known_under_another_name_and_stays_as_it_is(
+    portfolio_id: int, clock: Clock, bodies: tuple[bytes, ...], otherwise: dict[str, object]
+) -> None:
+    let_in(portfolio_id, bodies[0], clock)
+    corrected(portfolio_id, clock, description="once")
+    entry_id = corrected(portfolio_id, clock, **otherwise)
+    assert let_in(portfolio_id, bodies[1], clock).new == 0
+    assert let_in(portfolio_id, bodies[1], clock).batch_id is None
+    entry = db.session.get_one(Entry, entry_id)
+    assert {name: getattr(entry, name) for name in otherwise} == otherwise
+
+
+def test_a_trade_that_is_like_what_a_person_made_of_another_is_new(portfolio_id: int, clock: Clock) -> None:
+    let_in(portfolio_id, without("TradeID", trades=[buy(1)], cash=[]), clock)
+    corrected(portfolio_id, clock, price=Decimal(7))
+    outcome = let_in(portfolio_id, statement([buy(1), buy(2, price="7")]), clock)
+    assert (outcome.new, outcome.known) == (1, 1)
