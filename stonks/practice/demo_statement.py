@@ -8,10 +8,23 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from hashlib import sha256
+from itertools import groupby
+
+from stonks.practice.demo_market import (
+    APPLE,
+    COLA,
+    MICROSOFT,
+    SAP,
+    SHARES,
+    UNILEVER,
+    WORLD,
+    Share,
+    dice,
+    price_of,
+    rate_of,
+)
 
 TRADE_COLUMNS = (
     "Symbol",
@@ -35,6 +48,7 @@ POSITION_COLUMNS = (
     "CostBasisMoney",
     "CurrencyPrimary",
 )
+RATE_COLUMNS = ("Date/Time", "FromCurrency", "ToCurrency", "Rate")
 DAYS = 365
 # A sale needs the purchases before it: none within the statement's first weeks.
 _SALES_AFTER = timedelta(days=75)
@@ -42,27 +56,6 @@ _DAY = timedelta(days=1)
 
 Row = tuple[str, ...]
 
-
-@dataclass(frozen=True, slots=True)
-class _Share:
-    symbol: str
-    isin: str
-    currency: str
-    price: Decimal  # about what it cost at the start of 2026; the year's course is invented
-    fee: Decimal
-
-
-def _share(symbol: str, isin: str, currency: str, price: str, fee: str) -> _Share:
-    return _Share(symbol, isin, currency, Decimal(price), Decimal(fee))
-
-
-WORLD = _share("VWCE", "IE00BK5BQT80", "EUR", "138.00", "-1.25")
-APPLE = _share("AAPL", "US0378331005", "USD", "262.00", "-0.35")
-MICROSOFT = _share("MSFT", "US5949181045", "USD", "492.00", "-0.35")
-COLA = _share("KO", "US1912161007", "USD", "69.50", "-0.35")
-SAP = _share("SAP", "DE0007164600", "EUR", "214.00", "-1.25")
-UNILEVER = _share("ULVR", "GB00B10RZP78", "GBP", "45.60", "-1.70")
-SHARES = (WORLD, APPLE, MICROSOFT, COLA, SAP, UNILEVER)
 
 # What is paid: share, months, amount before tax, and the part withheld (the United Kingdom withholds nothing).
 _DIVIDENDS = (
@@ -77,11 +70,17 @@ _DEPOSITS = (("EUR", Decimal(3000)), ("USD", Decimal(1900)), ("GBP", Decimal(500
 
 
 def whole_year(today: date) -> bytes:
-    """Trades, Cash Transactions and Open Positions as the guide asks for them.
+    """Trades and Cash Transactions as the guide asks for them; beside them Open Positions of each day, as a query with
+    “Breakout by Day” tells them, and its Conversion Rates.
 
     The positions are those of an account that began with this statement.
     """
-    return _csv((TRADE_COLUMNS, *_trades(today)), (CASH_COLUMNS, *_cash(today)), (POSITION_COLUMNS, *_positions(today)))
+    return _csv(
+        (TRADE_COLUMNS, *_trades(today)),
+        (CASH_COLUMNS, *_cash(today)),
+        (POSITION_COLUMNS, *_positions(today)),
+        (RATE_COLUMNS, *_rates(today)),
+    )
 
 
 def trades_only(today: date) -> bytes:
@@ -150,7 +149,7 @@ def _trades(today: date) -> Iterator[Row]:
             free = Decimal(0)
             yield _trade(COLA, day, "BUY", 10)
             yield _trade(COLA, day, "BUY (Ca.)", -10, name="", fee=free)
-            yield _trade(COLA, day, "BUY", 10, price=_price(COLA, day) - Decimal("0.05"), fee=free)
+            yield _trade(COLA, day, "BUY", 10, price=price_of(COLA, day) - Decimal("0.05"), fee=free)
         elif number == 12 and month % 4 == 2 and day >= first_sale:
             yield _trade(APPLE, day, "SELL", -4)
         elif number == 14 and month in (6, 10) and day >= first_sale:
@@ -158,7 +157,7 @@ def _trades(today: date) -> Iterator[Row]:
 
 
 def _trade(
-    share: _Share,
+    share: Share,
     day: date,
     side: str,
     quantity: int,
@@ -170,13 +169,13 @@ def _trade(
 ) -> Row:
     """`part` 2 is the rest of an order: it has a name of its own and its fee was charged with the first."""
     name = str(_identity(share.symbol, day, part)) if name is None else name
-    price = _price(share, day) if price is None else price
+    price = price_of(share, day) if price is None else price
     fee = (share.fee if part == 1 else Decimal(0)) if fee is None else fee
     return (share.symbol, share.isin, name, f"{day:%Y%m%d}", side, str(quantity), str(price), str(fee), share.currency)
 
 
 def _conversion(day: date, euros: int) -> Row:
-    rate = Decimal("1.08") + Decimal(_dice(day, "EUR.USD") % 900) / 10000
+    rate = (1 / rate_of("USD", day)).quantize(Decimal("0.0001"))
     name = str(_identity("EUR.USD", "SELL", day))
     return ("EUR.USD", "", name, f"{day:%Y%m%d}", "SELL", str(euros), str(rate), "-2", "USD")
 
@@ -201,31 +200,38 @@ def _deposit(day: date, amount: Decimal, currency: str) -> Row:
     return ("", "", f"{day:%Y%m%d}", str(amount), "Deposits/Withdrawals", name, currency)
 
 
-def _payment(share: _Share, day: date, amount: Decimal, kind: str) -> Row:
+def _payment(share: Share, day: date, amount: Decimal, kind: str) -> Row:
     name = str(_identity(share.symbol, kind, day))
     return (share.symbol, share.isin, f"{day:%Y%m%d};202000", str(amount), kind, name, share.currency)
 
 
 def _positions(today: date) -> Iterator[Row]:
-    """What the trades leave, at the prices of the last working day, with the cost of the purchases not sold yet."""
-    report_date = max(day for day, _ in _days(today))
+    """What the trades leave each working day, at its prices, with the cost of the purchases not sold yet."""
     lots: dict[str, list[tuple[int, Decimal]]] = {share.symbol: [] for share in SHARES}  # quantity, cost of them all
-    for symbol, isin, _, _, side, quantity, price, fee, _ in _trades(today):
-        if not isin:
-            continue
-        if side == "BUY":
-            lots[symbol].append((int(quantity), int(quantity) * Decimal(price) - Decimal(fee)))
-        elif side == "SELL":
-            lots[symbol] = _sold(lots[symbol], -int(quantity))
-        else:  # the purchase just before it is taken back
-            lots[symbol].pop()
-    for share in SHARES:
-        held = sum(quantity for quantity, _ in lots[share.symbol])
-        if held:
-            cost = sum((cost for _, cost in lots[share.symbol]), Decimal(0)).quantize(Decimal("0.01"))
-            mark = _price(share, report_date)
-            facts = (f"{report_date:%Y%m%d}", "STK", str(held), str(mark), str(cost), share.currency)
-            yield (share.symbol, share.isin, *facts)
+    trades = {day: list(of_day) for day, of_day in groupby(_trades(today), key=lambda row: row[3])}
+    for day, _ in _days(today):
+        on = f"{day:%Y%m%d}"
+        for symbol, isin, _, _, side, quantity, price, fee, _ in trades.get(on, ()):
+            if not isin:
+                continue
+            if side == "BUY":
+                lots[symbol].append((int(quantity), int(quantity) * Decimal(price) - Decimal(fee)))
+            elif side == "SELL":
+                lots[symbol] = _sold(lots[symbol], -int(quantity))
+            else:  # the purchase just before it is taken back
+                lots[symbol].pop()
+        for share in SHARES:
+            held = sum(quantity for quantity, _ in lots[share.symbol])
+            if held:
+                cost = sum((cost for _, cost in lots[share.symbol]), Decimal(0)).quantize(Decimal("0.01"))
+                facts = (on, "STK", str(held), str(price_of(share, day)), str(cost), share.currency)
+                yield (share.symbol, share.isin, *facts)
+
+
+def _rates(today: date) -> Iterator[Row]:
+    for day, _ in _days(today):
+        for currency in ("USD", "GBP"):
+            yield (f"{day:%Y%m%d}", currency, "EUR", str(rate_of(currency, day)))
 
 
 def _sold(lots: list[tuple[int, Decimal]], quantity: int) -> list[tuple[int, Decimal]]:
@@ -239,16 +245,5 @@ def _sold(lots: list[tuple[int, Decimal]], quantity: int) -> list[tuple[int, Dec
     return left
 
 
-def _price(share: _Share, day: date) -> Decimal:
-    """A slow rise with a daily shake of up to 3 per cent either way; the same for a day whenever it is asked."""
-    trend = 1 + Decimal((day - date(2026, 1, 1)).days) / 4000
-    shake = 1 + Decimal(_dice(day, share.symbol) % 601 - 300) / 10000
-    return (share.price * trend * shake).quantize(Decimal("0.01"))
-
-
 def _identity(*facts: object) -> int:
-    return 4_000_000_000 + _dice(*facts) % 1_000_000_000
-
-
-def _dice(*facts: object) -> int:
-    return int.from_bytes(sha256("|".join(map(str, facts)).encode()).digest()[:8])
+    return 4_000_000_000 + dice(*facts) % 1_000_000_000

@@ -191,9 +191,10 @@ def test_stopping_cuts_the_connections_that_clients_keep(practice: PracticeBroke
 
 
 def sections(body: bytes) -> tuple[list[dict[str, str]], ...]:
-    """Trades, cash transactions and positions."""
+    """Trades, cash transactions, positions and rates."""
     rows = list(csv.reader(body.decode().splitlines()))
-    headers = (demo_statement.TRADE_COLUMNS, demo_statement.CASH_COLUMNS, demo_statement.POSITION_COLUMNS)
+    made = demo_statement
+    headers = (made.TRADE_COLUMNS, made.CASH_COLUMNS, made.POSITION_COLUMNS, made.RATE_COLUMNS)
     starts = [rows.index(list(header)) for header in headers]
     return tuple(
         [dict(zip(rows[start], row, strict=True)) for row in rows[start + 1 : end]]
@@ -210,7 +211,7 @@ def test_every_isin_has_its_right_check_digit() -> None:
 
 @pytest.mark.parametrize("today", DAYS)
 def test_whatever_the_day_the_year_holds_what_a_newcomer_should_see(today: date) -> None:
-    trades, cash, positions = sections(demo_statement.whole_year(today))
+    trades, cash, positions, rates = sections(demo_statement.whole_year(today))
     oldest, newest = today - timedelta(days=365), today - timedelta(days=1)
     assert all(f"{oldest:%Y%m%d}" <= row["TradeDate"] <= f"{newest:%Y%m%d}" for row in trades)
     assert {row["CurrencyPrimary"] for row in trades} == {"EUR", "USD", "GBP"}
@@ -220,23 +221,21 @@ def test_whatever_the_day_the_year_holds_what_a_newcomer_should_see(today: date)
     known = ("Dividends", "Withholding Tax", "Deposits/Withdrawals")
     assert [row["Symbol"] for row in cash if row["Type"] not in known] == ["KO"]
     held: dict[str, int] = defaultdict(int)
-    for row in sorted(trades, key=lambda row: row["TradeDate"]):
-        if row["ISIN"]:
-            held[row["Symbol"]] += int(row["Quantity"])
-            assert held[row["Symbol"]] >= 0
-    assert {row["Symbol"]: int(row["Quantity"]) for row in positions} == {
-        name: size for name, size in held.items() if size
-    }
-    assert {row["ReportDate"] for row in positions} == {
-        f"{newest - timedelta(days=max(0, newest.weekday() - 4)):%Y%m%d}"
-    }
+    for day in sorted({row["Date/Time"] for row in rates}):
+        for row in trades:
+            if row["ISIN"] and row["TradeDate"] == day:
+                held[row["Symbol"]] += int(row["Quantity"])
+        assert min(held.values(), default=0) >= 0
+        told = {row["Symbol"]: int(row["Quantity"]) for row in positions if row["ReportDate"] == day}
+        assert told == {name: size for name, size in held.items() if size}
+    assert day == f"{newest - timedelta(days=max(0, newest.weekday() - 4)):%Y%m%d}"
     names = [row["TradeID"] for row in trades if row["TradeID"]] + [row["TransactionID"] for row in cash]
     assert len(names) - len(set(names)) == 1  # the replacement of the cancelled trade
 
 
 @pytest.mark.parametrize("today", DAYS)
 def test_what_is_bought_was_paid_in(today: date) -> None:
-    trades, cash, _ = sections(demo_statement.whole_year(today))
+    trades, cash, *_ = sections(demo_statement.whole_year(today))
     left: dict[str, Decimal] = defaultdict(Decimal)
     for row in cash:
         left[row["CurrencyPrimary"]] += Decimal(row["Amount"])
