@@ -1,4 +1,4 @@
-// What plain pages cannot do by themselves: copy buttons, menus that close again, rows by arrow keys. Every page works without it.
+// What plain pages cannot do by themselves: copy buttons, menus that close again, rows by arrow keys, tabs in view. Every page works without it.
 "use strict";
 
 const announce = (text) => {
@@ -76,6 +76,12 @@ document.addEventListener("submit", (event) => {
     setTimeout(() => delete form.dataset.sent, 5000);
   }
 });
+
+// On a narrow screen the strip of tabs is longer than the screen: it begins where the page's own tab is.
+for (const tab of document.querySelectorAll(".tabs [aria-current]")) {
+  const strip = tab.parentElement;
+  strip.scrollLeft = tab.offsetLeft + tab.offsetWidth / 2 - strip.clientWidth / 2;
+}
 
 // A page that came back because of a mistake starts at the mistake.
 document.querySelector("main [aria-invalid=true]")?.focus();

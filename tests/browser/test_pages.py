@@ -65,6 +65,21 @@ def test_axe_finds_nothing_and_no_page_scrolls_sideways(
     context.close()
 
 
+def test_on_a_phone_the_tab_of_the_page_is_in_view_and_a_whole_row_leads_where_its_name_does(
+    signed_in: Page, product: Product, filled: str
+) -> None:
+    on_a_phone(signed_in)
+    for tab in ("Transactions", "Import", "Settings"):
+        signed_in.goto(f"{product.address}{filled}/{tab.lower()}")
+        expect(signed_in.get_by_label("Portfolio", exact=True).get_by_role("link", name=tab)).to_be_in_viewport(ratio=1)
+    signed_in.goto(f"{product.address}{filled}/holdings")
+    row = signed_in.get_by_role("row").filter(has=signed_in.get_by_role("link", name="AAPL"))
+    box = row.bounding_box()
+    assert box is not None
+    signed_in.mouse.click(box["x"] + box["width"] - 20, box["y"] + box["height"] - 6)
+    expect(signed_in.get_by_role("heading", name="AAPL")).to_be_visible()
+
+
 def test_values_over_time_are_drawn_and_stand_in_a_table_without_script(
     browser: Browser, product: Product, filled: str
 ) -> None:
