@@ -7,10 +7,20 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from stonks.brokers.ibkr import cash_types
-from stonks.brokers.ibkr.cells import account_of, check_lengths, clean, currency_of, identifiers, number, text_of
-from stonks.brokers.ibkr.frame import Block, Table
+from stonks.brokers.ibkr.cells import (
+    account_of,
+    check_lengths,
+    clean,
+    currency_of,
+    identifiers,
+    isin_of,
+    number,
+    text_of,
+)
+from stonks.brokers.ibkr.frame import Block, Table, isin_columns
 from stonks.brokers.ibkr.reading import BROKER, Shared, Take, Taken, beside_summaries
 from stonks.brokers.ibkr.remembered import Remembered
+from stonks.brokers.ibkr.survey import sums_up
 from stonks.core.fingerprint import plain, spelled_cash_identity
 from stonks.core.records import CashKind, CashTransaction
 
@@ -48,7 +58,7 @@ class CashRows:
 
     def taker(self, table: Table) -> Take:
         """What makes records of one table's rows."""
-        names, repeating = table.together(_REPEATING)
+        names, repeating = table.together((*_REPEATING, *isin_columns(table)))
         sort_of = Remembered(self._sort_reader(names, table)).__getitem__
         amount_of, told_of = self._amounts.__getitem__, self._shared.dates.told.__getitem__
         marks_of, survey, dates = self._shared.fingerprints.of_all, self._shared.survey, self._shared.dates
@@ -58,10 +68,10 @@ class CashRows:
         descriptions = table.read("description", lambda text: clean(text) or None)
 
         def take(block: Block) -> Sequence[Taken]:
-            sorts = list(map(sort_of, repeating(block)))
-            told_in_detail = [sort.level == "SUMMARY" and sort.name in survey.detailed_types for sort in sorts]
-            if any(told_in_detail):
-                return beside_summaries(block, [not summary for summary in told_in_detail], take)
+            all_sorts = list(map(sort_of, repeating(block)))
+            sorts = list(filter(None, all_sorts))
+            if len(sorts) < len(all_sorts):
+                return beside_summaries(block, [sort is not None for sort in all_sorts], take)
             sums = list(map(amount_of, amounts(block)))
             told_ids = list(ids(block))
             external_ids = identifiers(told_ids, "transactionid")
@@ -103,16 +113,22 @@ class CashRows:
 
         return take
 
-    def _sort_reader(self, names: tuple[str, ...], table: Table) -> Callable[[tuple[str, ...]], _Sort]:
-        def read(texts: tuple[str, ...]) -> _Sort:
+    def _sort_reader(self, names: tuple[str, ...], table: Table) -> Callable[[tuple[str, ...]], _Sort | None]:
+        survey = self._shared.survey
+
+        def read(texts: tuple[str, ...]) -> _Sort | None:
+            """None for a row that sums up others."""
             cells = dict(zip(names, texts, strict=False))
             check_lengths(cells)
             text = cells.get("type", "").strip()
             name = cash_types.type_name(text)
             self.types.add(name)
-            symbol, isin = text_of(cells, "symbol"), text_of(cells, "isin")
+            level = cells.get("levelofdetail", "").strip().upper() or table.level
+            if sums_up(cells, level) and name in survey.detailed_types:
+                return None
+            symbol, isin = text_of(cells, "symbol"), isin_of(cells)
             return _Sort(
-                level=cells.get("levelofdetail", "").strip().upper() or table.level,
+                level=level,
                 text=text,
                 name=name,
                 incoming=cash_types.kind_of(name, incoming=True),

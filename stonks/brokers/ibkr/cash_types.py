@@ -17,6 +17,7 @@ _KINDS = {
     "bondinterest": CashKind.INTEREST,
     "bondinterestpaid": CashKind.INTEREST,
     "bondinterestreceived": CashKind.INTEREST,
+    "fees": CashKind.FEE,  # an advisor’s, in files of 2025
     "otherfees": CashKind.FEE,
     "brokerfees": CashKind.FEE,
     "advisorfees": CashKind.FEE,
@@ -31,7 +32,9 @@ _KINDS = {
     "realizedpl": CashKind.OTHER,
     "billpay": CashKind.OTHER,
 }
-_MOVEMENTS = frozenset({"depositswithdrawals", "depositwithdrawal"})
+_MOVEMENTS = frozenset(
+    {"depositswithdrawals", "depositsandwithdrawals", "depositwithdrawal", "deposits", "withdrawals"}
+)
 
 
 @lru_cache(maxsize=1024)

@@ -17,7 +17,7 @@ _NO_ZERO = frozenset("123456789")  # a number that begins and ends so is spelled
 BLANKS = frozenset({"", "-", "--", "N/A"})
 # Longer than any real one, and than what the ledger takes: such a row is parked, not the import failed.
 _LONGEST = {
-    "symbol": 64, "isin": 20, "tradeid": 64, "transactionid": 64, "origtradeid": 64, "actionid": 64,
+    "symbol": 64, "isin": 20, "securityid": 64, "tradeid": 64, "transactionid": 64, "origtradeid": 64, "actionid": 64,
     "clientaccountid": 64, "accountid": 64, "underlyingsymbol": 64, "assetclass": 10, "assetcategory": 10,
     "ibcommissioncurrency": 12, "commissioncurrency": 12,
 }  # fmt: skip
@@ -42,6 +42,12 @@ def clean(text: str) -> str:
 
 def account_of(cells: dict[str, str]) -> str | None:
     return text_of(cells, "clientaccountid") or text_of(cells, "accountid") or None
+
+
+def isin_of(cells: dict[str, str]) -> str:
+    """ "" where none is told. A query without the field ISIN may tell it as the security’s ID, with that one’s type."""
+    elsewhere = "isin" not in cells and text_of(cells, "securityidtype").upper() == "ISIN"
+    return text_of(cells, "securityid" if elsewhere else "isin")
 
 
 def identifier_of(cells: dict[str, str], name: str) -> str | None:

@@ -98,7 +98,9 @@ class _Reader:
     def __init__(self, frame: Frame, form: CsvForm) -> None:
         self._frame = frame
         self._form = form
-        self._tables: dict[tuple[str, ...], Table] = {}  # header rows come again for every account and day
+        self._tables: dict[
+            tuple[str, tuple[str, ...]], Table
+        ] = {}  # by code and names: header rows come again for every account and day
         self._by_code: dict[str, Table] = {}  # the last of each section: its header row may stand once for all accounts
         self._code = ""  # of the section that a record or descriptor names
         self._table: Table | None = None
@@ -246,9 +248,9 @@ class _Reader:
             self._frame.warnings.append(" ".join(cell for cell in cells[1:] if cell))
         elif kind in ("BOF", "BOA"):
             self._began, self._ended = True, False
-            days = [cell for cell in cells[1:] if _DATE_LIKE.fullmatch(cell.strip())]
-            if len(days) >= 2:
-                self._frame.stated.append((days[0].strip(), days[1].strip()))
+            days = _stated_days(kind, cells)
+            if days:
+                self._frame.stated.append(days)
             if kind == "BOA" and len(cells) > 1 and cells[1] not in self._frame.accounts and cells[1] != "QueryName":
                 self._frame.accounts.append(cells[1])
         elif kind == "BOS":
@@ -285,12 +287,12 @@ class _Reader:
         names = tuple(plain_name(cell) for cell in cells)
         while names and not names[-1]:
             names = names[:-1]
-        table = self._tables.get(names)
+        table = self._tables.get((self._code, names))
         if table is None:
             columns = set(names)
             if "buysell" in columns and "tradeprice" not in columns and columns & _CONFIRMATION_MARKS:
                 raise refuse("trade-confirmation")
-            table = self._tables[names] = Table(section_of(columns), names, self._show)
+            table = self._tables[self._code, names] = Table(section_of(columns, self._code), names, self._show)
         self._frame.saw(table.section, names)
         if self._code:
             self._by_code[self._code] = table
@@ -310,6 +312,15 @@ class _Reader:
 
     def _show(self, cells: list[str]) -> str:
         return self._form.delimiter.join(cells)[:RAW_CHARACTERS]
+
+
+def _stated_days(kind: str, cells: list[str]) -> tuple[str, str] | None:
+    """The first and the last day that a record states. A query may be named like a day, and an account like a number."""
+    trimmed = [cell.strip() for cell in cells]
+    places = [place for place, cell in enumerate(trimmed) if place and _DATE_LIKE.fullmatch(cell)]
+    if kind == "BOF" and {4, 5} <= set(places):  # behind the account, the query’s name and the number of accounts
+        places = [4, 5]
+    return (trimmed[places[0]], trimmed[places[1]]) if len(places) >= 2 else None
 
 
 def _line_count(cells: list[str]) -> int:

@@ -23,7 +23,7 @@ _PLAIN = re.compile(r"(\d{4})(\d{2})(\d{2})")
 # A spreadsheet leaves out a zero and the seconds. Morning and afternoon are never told by letters, as zones are.
 _TIME = re.compile(
     r"[;, T]*(?:(\d{2}):?(\d{2}):?(\d{2})|(\d{1,2}):(\d{2}))?"
-    r"(?: ?(?:(?!AM|PM)[A-Z]{1,5}|[+-]\d{2}:?\d{2}|[A-Z][a-z]+/[A-Za-z_]+))?"
+    r"(?: ?(?:(?!AM|PM)[A-Z]{1,5}|[+-]\d{2}:?\d{2}|[A-Z][A-Za-z]+/[A-Za-z_]+))?"
 )
 
 

@@ -25,6 +25,7 @@ class Found:
     asked_days: int | None
     date_order_is_guess: bool
     undated_positions: bool
+    lots_alone: bool  # of positions
     nameless_trades: int  # rows left out as summaries, told by their missing Trade ID alone
     only_currency: str | None
     currencies: frozenset[str]  # of all rows, where only those of one are asked for
@@ -33,16 +34,17 @@ class Found:
 # Alternatives that tell the same fact, the field's name at IBKR, and what is lost without it.
 _TRADE_FIELDS = (
     (("symbol",), "Symbol", "Trades are named by their ISIN alone, and conversions can’t be read."),
-    (("isin",), "ISIN", "Instruments are told by their symbol alone, which can change."),
+    (("isin", "securityidtype"), "ISIN", "Instruments are told by their symbol alone, which can change."),
     (("tradeid",), "Trade ID", "Trades are told apart by their facts alone."),
     (("tradedate", "datetime"), "Trade Date", "Trades can’t be dated and are not imported."),
+    (("buysell",), "Buy/Sell", "Purchases and sales are told apart by their quantity’s sign alone."),
     (("tradeprice", "price"), "TradePrice", "Trades have no price and are not imported."),
     (("ibcommission", "commission"), "IB Commission", "Commissions are missing from costs and gains."),
     (("currencyprimary", "currency"), "Currency", "Trades have no currency and are not imported."),
 )
 _CASH_FIELDS = (
     (("symbol",), "Symbol", "Dividends don’t name their instrument."),
-    (("isin",), "ISIN", "Dividends can’t be tied to an instrument whose symbol changed."),
+    (("isin", "securityidtype"), "ISIN", "Dividends can’t be tied to an instrument whose symbol changed."),
     (("datetime", "settledate", "reportdate"), "Date/Time", "Cash transactions can’t be dated and are not imported."),
     (("transactionid",), "Transaction ID", "Cash transactions are told apart by their facts alone."),
     (("currencyprimary", "currency"), "Currency", "Cash transactions have no currency and are not imported."),
@@ -89,6 +91,15 @@ def examine(found: Found) -> tuple[Finding, ...]:
                 Severity.NOTE,
                 "Open Positions do not say of which day they are, so nothing is compared with them.",
                 f"{_EDIT} → Sections → Open Positions, tick Report Date.",
+            )
+        )
+    if found.lots_alone:
+        findings.append(
+            Finding(
+                "positions-lots-alone",
+                Severity.NOTE,
+                "Open Positions hold lots only, so nothing is compared with them.",
+                f"{_EDIT} → Sections → Open Positions, tick Summary.",
             )
         )
     if found.date_order_is_guess:

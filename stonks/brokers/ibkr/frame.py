@@ -16,17 +16,23 @@ V = TypeVar("V")
 TRADES, CASH, ACTIONS = "Trades", "Cash Transactions", "Corporate Actions"
 TRANSFERS, POSITIONS, RATES, CASH_REPORT = "Transfers", "Open Positions", "Conversion Rates", "Cash Report"
 
+ISIN_TOLD = frozenset({"isin", "securityidtype"})  # columns, of which one is enough
+
 RAW_CHARACTERS = 2000  # kept of a row's text
 
 _NOISE = re.compile(r"[\s/_\-]+")
 # Columns of sections that look like one that is read, and tell its trades again or what has not happened yet:
-# Commission Details, Option Exercises, Trade Transfers and Unsettled Transfers.
+# Commission Details, Option Exercises, Trade Transfers, Unsettled Transfers, Client Fees and Transaction Fees.
 _OF_OTHERS = frozenset(
     {
         "totalcommission", "brokerexecutioncharge", "brokerclearingcharge", "thirdpartyexecutioncharge",
-        "commisionsandtax", "commissionsandtax", "deliveredreceived", "targetsettlement", "stage",
+        "commisionsandtax", "commissionsandtax", "deliveredreceived", "targetsettlement", "stage", "expenseindicator",
+        "revenue", "expense", "taxamount", "taxdescription",
     }
 )  # fmt: skip
+_OF_UNSIDED_TRADES = frozenset({"tradeprice", "tradedate"})  # of trades that only their quantity’s sign tells apart
+# For want of a column their rows can’t be read, which must be said.
+_BY_CODE = {"TRNT": TRADES, "CTRN": CASH}
 _OF_POSITIONS = frozenset({"markprice", "positionvalue", "costbasisprice", "costbasismoney"})
 
 
@@ -160,11 +166,19 @@ class Frame:
         self.columns.setdefault(section, set()).update(columns)
 
 
-def section_of(columns: set[str]) -> str:
-    """Which section a header row begins, told by its columns alone; "" = none that matters here."""
+def isin_columns(table: Table) -> tuple[str, ...]:
+    """The columns beside ISIN that tell one: those that matter where it is not there."""
+    return () if "isin" in table else ("securityid", "securityidtype")
+
+
+def section_of(columns: set[str], code: str = "") -> str:
+    """Which section a header row begins, told by its columns, and by the section code where these leave it open; "" =
+    none that matters here."""
     if columns & _OF_OTHERS:
         return ""
-    if "buysell" in columns and "quantity" in columns:
+    if "quantity" in columns and (
+        "buysell" in columns or (columns >= _OF_UNSIDED_TRADES and "direction" not in columns)
+    ):
         return TRADES
     if {"fromcurrency", "tocurrency", "rate"} <= columns:
         return RATES
@@ -175,10 +189,10 @@ def section_of(columns: set[str]) -> str:
     if {"type", "quantity"} <= columns and ("actionid" in columns or {"proceeds", "value"} <= columns):
         return ACTIONS
     if "direction" in columns and "quantity" in columns:
-        return TRANSFERS
+        return "" if columns & _OF_UNSIDED_TRADES else TRANSFERS  # trades given up or taken over
     if {"amount", "type"} <= columns:
         return CASH
     held = {"quantity", "position"} & columns and columns & _OF_POSITIONS
     if held and "transactiontype" not in columns:
         return POSITIONS
-    return ""
+    return _BY_CODE.get(code, "")

@@ -18,6 +18,7 @@ _FUTURE_OPTION = re.compile(r"[A-Z0-9]{2,5}[FGHJKMNQUVXZ]\d{1,2} [CP]\d+.*")
 _COIN = re.compile(r"[A-Z0-9]{2,10}\.[A-Z]{3}-[A-Z]+|(?:BTC|ETH|LTC|BCH|SOL|ADA|XRP)\.[A-Z]{3}")
 _BOND = re.compile(r".* \d{2}/\d{2}/\d{2}( .*)?")  # T 4 11/15/34
 _TREASURY = re.compile(r"US912[78].*")
+_NAMELESS = re.compile(r"IBCID\d+")
 _CFD = re.compile(r"[A-Z0-9]+n")
 
 
@@ -32,7 +33,8 @@ def asset_class_of(told: str, symbol: str, isin: str, isin_is_told: bool) -> str
     if isin:
         if _BOND.fullmatch(symbol) or _TREASURY.fullmatch(isin):
             return "BOND"
-        return "STK" if symbol != isin[2:11] else None  # bonds are named by their CUSIP, and shares without a symbol
+        # Bonds are named by their CUSIP, and shares without a symbol; both by a number of the broker’s own.
+        return "STK" if symbol != isin[2:11] and not _NAMELESS.fullmatch(symbol) else None
     if _COIN.fullmatch(symbol):
         return "CRYPTO"
     if is_pair(symbol):

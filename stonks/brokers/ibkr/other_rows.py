@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import NamedTuple
 
 from stonks.brokers.ibkr.cells import (
@@ -14,6 +15,7 @@ from stonks.brokers.ibkr.cells import (
     check_lengths,
     currency_of,
     identifier_of,
+    isin_of,
     number_of,
     number_or_none,
     text_of,
@@ -38,6 +40,7 @@ class OtherRows:
 
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
+        self.position_levels: set[str] = set()  # as met
         self._until = ""  # of the block: what rows without a date are of
         self._readers: dict[str, Callable[[Row], Taken | _Unmarked]] = {
             ACTIONS: self._action,
@@ -63,14 +66,14 @@ class OtherRows:
 
     def _action(self, row: Row) -> _Unmarked | Left:
         cells = row.cells
-        if row.level == "SUMMARY":
+        if row.level == "SUMMARY" and "DETAIL" in self._shared.survey.levels[ACTIONS]:
             return Left.SUMMARY
         told = text_of(cells, "datetime") or text_of(cells, "reportdate")
         day = self._day_of(told, "Date/Time")
         quantity = number_of(cells, "quantity", "Quantity")
         external_id = identifier_of(cells, "transactionid")
         kind = text_of(cells, "type") or "OTHER"
-        symbol, isin = text_of(cells, "symbol"), text_of(cells, "isin")
+        symbol, isin = text_of(cells, "symbol"), isin_of(cells)
         facts = (external_id or "", kind, plain(quantity), day.isoformat(), (isin or symbol).upper())
         record = CorporateAction(
             action_date=day,
@@ -94,16 +97,19 @@ class OtherRows:
 
     def _transfer(self, row: Row) -> _Unmarked | Left:
         cells = row.cells
-        if row.level == "LOT":
+        if row.level == "LOT" and self._shared.survey.levels[TRANSFERS] > {"LOT"}:
             return Left.SUMMARY
         told = text_of(cells, "date") or text_of(cells, "datetime") or text_of(cells, "reportdate")
         day = self._day_of(told, "Date")
-        signed = number_of(cells, "quantity", "Quantity")
+        cash = number_or_none(cells, "cashtransfer", "CashTransfer")
+        signed = number_or_none(cells, "quantity", "Quantity")
+        if signed is None:  # of cash alone
+            signed = Decimal() if cash else number_of(cells, "quantity", "Quantity")
         direction = text_of(cells, "direction").upper()
         if direction not in ("IN", "OUT"):
-            direction = "OUT" if signed < 0 else "IN"
+            direction = "OUT" if (signed or cash or 0) < 0 else "IN"
         external_id = identifier_of(cells, "transactionid")
-        symbol, isin = text_of(cells, "symbol"), text_of(cells, "isin")
+        symbol, isin = text_of(cells, "symbol"), isin_of(cells)
         kind = text_of(cells, "type")
         facts = (external_id or "", kind, direction, plain(abs(signed)), day.isoformat(), (isin or symbol).upper())
         record = Transfer(
@@ -115,7 +121,7 @@ class OtherRows:
             isin=isin or None,
             kind=kind or None,
             value=number_or_none(cells, "positionamount", "PositionAmount"),
-            cash=number_or_none(cells, "cashtransfer", "CashTransfer"),
+            cash=cash,
             asset_class=text_of(cells, "assetclass") or text_of(cells, "assetcategory") or None,
             multiplier=number_or_none(cells, "multiplier", "Multiplier"),
             account=account_of(cells),
@@ -128,6 +134,7 @@ class OtherRows:
 
     def _position(self, row: Row) -> _Unmarked | Left:
         cells = row.cells
+        self.position_levels.add(row.level)
         if row.level == "LOT":
             return Left.SUMMARY
         told = text_of(cells, "reportdate")
@@ -135,7 +142,7 @@ class OtherRows:
         if as_of is None:
             return Left.UNDATED
         quantity = number_of(cells, "quantity" if "quantity" in cells else "position", "Quantity")
-        symbol, isin = text_of(cells, "symbol"), text_of(cells, "isin")
+        symbol, isin = text_of(cells, "symbol"), isin_of(cells)
         account = account_of(cells)
         basis = number_or_none(cells, "costbasismoney", "CostBasisMoney")
         record = Position(

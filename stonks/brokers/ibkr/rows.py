@@ -34,6 +34,11 @@ class RowReader:
         """The names of the types of cash met."""
         return self._cash.types
 
+    @property
+    def position_levels(self) -> Iterable[str]:
+        """The levels of detail that positions were told in, upper case; "" = not told."""
+        return self._others.position_levels
+
     def taker(self, table: Table) -> Take:
         """What makes records of this table's rows."""
         if table.odd:

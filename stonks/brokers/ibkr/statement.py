@@ -17,7 +17,7 @@ from stonks.brokers.ibkr import doctor
 from stonks.brokers.ibkr.csv_frame import check_csv, read_csv
 from stonks.brokers.ibkr.dates import DateReader, slashed_order
 from stonks.brokers.ibkr.envelope import Shape, read_envelope, shape_of
-from stonks.brokers.ibkr.frame import CASH, TRADES, Block, Blocks, Frame
+from stonks.brokers.ibkr.frame import CASH, ISIN_TOLD, TRADES, Block, Blocks, Frame
 from stonks.brokers.ibkr.reading import Shared, Take
 from stonks.brokers.ibkr.refusals import refuse
 from stonks.brokers.ibkr.rows import RowReader
@@ -38,7 +38,7 @@ from stonks.core.records import (
 
 # Raised with every change to this folder's reading by which the same file gives other records, problems or findings, and
 # with every further fact that the ledger takes from a record: a statement that was read by an older one is read again.
-READER_VERSION = 5
+READER_VERSION = 6
 
 _HEAD = 4096
 _PAGE = re.compile(rb"(?:<\?xml[^>]*\?>\s*|<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.DOTALL)
@@ -85,8 +85,10 @@ class FlexReading:
         return fingerprint(identity, 1) if fingerprint(identity, 0) == record.fingerprint else None
 
     def tells(self, kind: str, fact: str) -> bool:
-        column = {"external_id": "transactionid" if kind == "CASH" else "tradeid"}.get(fact, fact)
-        return column in self._frame.columns.get(CASH if kind == "CASH" else TRADES, ())
+        told = self._frame.columns.get(CASH if kind == "CASH" else TRADES, set())
+        if fact == "isin":
+            return bool(told & ISIN_TOLD)
+        return ("transactionid" if kind == "CASH" else "tradeid") in told
 
     @property
     def summary(self) -> StatementSummary:
@@ -149,6 +151,7 @@ class FlexReading:
             asked_days=self._asked_days,
             date_order_is_guess=self._guessed,
             undated_positions=tally.undated,
+            lots_alone=reader.position_levels == {"LOT"},
             nameless_trades=tally.nameless,
             only_currency=self._currency,
             currencies=frozenset(tally.currencies_told),

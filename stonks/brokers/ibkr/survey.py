@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 
 from stonks.brokers.ibkr import cash_types
-from stonks.brokers.ibkr.cells import NUMBER, clean, text_of
+from stonks.brokers.ibkr.cells import NUMBER, account_of, clean, isin_of, text_of
 from stonks.brokers.ibkr.dates import DateReader, slashed_order
-from stonks.brokers.ibkr.frame import CASH, TRADES, Blocks, Row
+from stonks.brokers.ibkr.frame import ACTIONS, CASH, POSITIONS, TRADES, TRANSFERS, Blocks, Row
 
 Group = tuple[str, str, str, str]  # instrument, day, type, currency
 
@@ -24,7 +25,7 @@ class Survey:
 
     def __init__(self, again: Callable[[], AbstractContextManager[Blocks]]) -> None:
         self._again = again
-        self._sums: dict[Group, Decimal] | None = None
+        self._sums: dict[Group, _Sums] | None = None
 
     @cached_property
     def date_order(self) -> str:
@@ -45,35 +46,81 @@ class Survey:
             return any(any(map(clean, block.table.column("tradeid")(block))) for block in trades)
 
     @cached_property
+    def sales_are_negative(self) -> bool:
+        """Whether any sale has a negative quantity, as all have at IBKR: then one that has none is no sale."""
+        with self._again() as blocks:
+            for block in blocks:
+                if block.table.section == TRADES and not block.table.odd:
+                    deeds, quantities = block.table.column("buysell")(block), block.table.column("quantity")(block)
+                    for deed, quantity in zip(deeds, quantities, strict=True):
+                        if quantity.strip().startswith("-") and deed.strip().upper() == "SELL":
+                            return True
+        return False
+
+    @cached_property
     def detailed_types(self) -> frozenset[str]:
-        """The types of cash that have DETAIL rows."""
+        """The types of cash that have rows of single transactions."""
         with self._again() as blocks:
             return frozenset(
-                cash_types.type_name(row.cells.get("type", "")) for row in _cash(blocks) if row.level == "DETAIL"
+                cash_types.type_name(row.cells.get("type", "")) for row in _cash(blocks) if _is_single(row)
             )
+
+    @cached_property
+    def levels(self) -> dict[str, frozenset[str]]:
+        """The levels of detail of the sections beside trades and cash, upper case; "" = not told."""
+        found: dict[str, set[str]] = {ACTIONS: set(), TRANSFERS: set(), POSITIONS: set()}
+        with self._again() as blocks:
+            for block in blocks:
+                if block.table.section in found and not block.table.odd:
+                    found[block.table.section].update(row.level for row in block.named())
+        return {section: frozenset(levels) for section, levels in found.items()}
 
     def is_told_in_detail(self, row: Row, amount: Decimal, dates: DateReader) -> bool:
         """Whether rows with a Transaction ID of the same instrument, day, type and currency add up to the amount of
-        this one, which has none and tells no level of detail."""
+        this one, which has none and tells no level of detail; or to that of all such rows without one."""
         if self._sums is None:
             self._sums = self._sum(dates)
-        return self._sums.get(_group(row, dates)) == amount
+        sums = self._sums.get(_group(row, dates))
+        return sums is not None and sums.singles in (amount, sums.others)
 
-    def _sum(self, dates: DateReader) -> dict[Group, Decimal]:
-        """Of the groups that rows without an ID belong to: only those are asked for."""
-        with self._again() as blocks:
-            asked = {
-                _group(row, dates) for row in _cash(blocks) if not (row.level or text_of(row.cells, "transactionid"))
-            }
-        sums: dict[Group, Decimal] = {}
+    def _sum(self, dates: DateReader) -> dict[Group, _Sums]:
+        """Of the groups that rows with an ID and rows without one belong to."""
+        sums: dict[Group, _Sums] = {}
+        with self._again() as blocks:  # first the groups that are asked for, which are few
+            for row in _cash(blocks):
+                if (amount := _amount(row)) is not None and not text_of(row.cells, "transactionid"):
+                    sums.setdefault(_group(row, dates), _Sums()).others += amount
         with self._again() as blocks:
             for row in _cash(blocks):
-                text = row.cells.get("amount", "")
-                if not row.level and text_of(row.cells, "transactionid") and NUMBER.fullmatch(text):
-                    group = _group(row, dates)
-                    if group in asked:
-                        sums[group] = sums.get(group, Decimal()) + Decimal(text)
+                if (amount := _amount(row)) is not None and text_of(row.cells, "transactionid"):
+                    group = sums.get(_group(row, dates))
+                    if group is not None:
+                        group.singles = amount + (group.singles or 0)
         return sums
+
+
+def sums_up(cells: dict[str, str], level: str) -> bool:
+    """Whether a row of cash says that it sums up others: by its level of detail, or by the dash that stands where an
+    account would."""
+    accounts = cells.get("clientaccountid", ""), cells.get("accountid", "")
+    return level == "SUMMARY" or (not level and "-" in (account.strip() for account in accounts))
+
+
+@dataclass(slots=True)
+class _Sums:
+    singles: Decimal | None = None  # of rows with a Transaction ID; None: there are none
+    others: Decimal = Decimal()
+
+
+def _amount(row: Row) -> Decimal | None:
+    """Of a row that tells no level of detail."""
+    text = row.cells.get("amount", "")
+    return Decimal(text) if not row.level and NUMBER.fullmatch(text) else None
+
+
+def _is_single(row: Row) -> bool:
+    told = text_of(row.cells, "transactionid") or account_of(row.cells)
+    return row.level == "DETAIL" or bool(not row.level and told)
 
 
 def _tells_days(column: str) -> bool:
@@ -95,7 +142,7 @@ def _group(row: Row, dates: DateReader) -> Group:
         day = told
     currency = text_of(cells, "currencyprimary") or text_of(cells, "currency")
     return (
-        text_of(cells, "isin") or text_of(cells, "symbol"),
+        isin_of(cells) or text_of(cells, "symbol"),
         day,
         cash_types.type_name(cells.get("type", "")),
         currency,

@@ -20,13 +20,14 @@ from stonks.brokers.ibkr.cells import (
     decimal_or_none,
     identifier,
     identifiers,
+    isin_of,
     number,
     number_or_none,
     spelled_numbers,
     text_of,
 )  # fmt: skip
 from stonks.brokers.ibkr.dates import Told
-from stonks.brokers.ibkr.frame import Block, Table
+from stonks.brokers.ibkr.frame import ISIN_TOLD, Block, Table, isin_columns
 from stonks.brokers.ibkr.instruments import asset_class_of, is_pair, multiplier_of
 from stonks.brokers.ibkr.reading import BROKER, Left, Shared, Take, Taken, beside_summaries
 from stonks.brokers.ibkr.remembered import Remembered
@@ -34,12 +35,18 @@ from stonks.core.fingerprint import CANCELLED, plain, spelled_trade_identities, 
 from stonks.core.records import FxConversion, Side, Trade
 
 _EXECUTIONS = frozenset({"", "EXECUTION", "DETAIL"})
+_SUMMING = frozenset({"ORDER", "SYMBOL_SUMMARY", "ASSET_SUMMARY", "CLOSED_LOT", "WASH_SALE", "LOT", "SUMMARY"})
 # What repeats from row to row, together: the deed, the instrument, the account and the currencies.
 _REPEATING = (
     "buysell", "levelofdetail", "transactiontype", "symbol", "isin", "assetclass", "assetcategory", "currencyprimary",
     "currency", "multiplier", "description", "underlyingsymbol", "clientaccountid", "accountid",
     "ibcommissioncurrency", "commissioncurrency",
 )  # fmt: skip
+# Deeds, and whether the quantity is negative; a cancel’s sign is the other way round, where it is told at all.
+_AGREEING = frozenset(
+    {(Side.BUY, False), (Side.SELL, True)}
+    | {(f"{side}{CANCELLED}", is_negative) for side in Side for is_negative in (False, True)}
+)
 _trade = partial(tuple.__new__, Trade)  # of all its facts in order, in half the time of Trade(...)
 
 
@@ -63,7 +70,7 @@ class _Deal(NamedTuple):
 class _Quantity(NamedTuple):
     size: Decimal
     spelled: str  # as identities spell the size
-    side: Side  # of a row without Buy/Sell: in 846 of 846 real rows with both they agree
+    is_negative: bool  # a sale, or a purchase taken back: in 846 of 846 real rows with Buy/Sell they agree
 
 
 class TradeRows:
@@ -78,7 +85,7 @@ class TradeRows:
 
     def taker(self, table: Table) -> Take:
         """What makes records of one table's rows."""
-        names, repeating = table.together(_REPEATING)
+        names, repeating = table.together((*_REPEATING, *isin_columns(table)))
         deal_of = Remembered(self._deal_reader(names, table)).__getitem__
         quantity_of, told_of = self._quantities.__getitem__, self._shared.dates.told.__getitem__
         marks_of, survey = self._shared.fingerprints.of_all, self._shared.survey
@@ -90,6 +97,14 @@ class TradeRows:
         originals = table.read("origtradeid", lambda text: identifier(text, "origtradeid"))
         _, codes = table.together(("opencloseindicator", "notescodes" if "notescodes" in table else "notes"))
         codes_of = Remembered(_codes).__getitem__
+
+        def check_signs(deeds: Sequence[str], negatives: Sequence[bool]) -> None:
+            """A closed lot has the side of the trade that closed it, and the sign of the one that opened it."""
+            lots = {(Side.BUY, True)} | ({(Side.SELL, False)} if survey.sales_are_negative else set())
+            if lots & set(zip(deeds, negatives, strict=True)):
+                raise ValueError(
+                    "Buy/Sell and the quantity’s sign disagree, as on closed lots. Add the field Level of Detail to the query."
+                )
 
         def is_execution(deal: _Deal, trade_id: str, execution_id: str) -> bool:
             """Where no level of detail tells, a row without an ID of its own is a summary of rows that have one. A
@@ -108,7 +123,7 @@ class TradeRows:
                 executed = list(map(is_execution, deals, told_ids, executions(block)))
                 if not all(executed):
                     return beside_summaries(block, executed, take, Left.NAMELESS)
-            sizes, spelled_sizes, signs = zip(*map(quantity_of, quantities(block)), strict=True)
+            sizes, spelled_sizes, negatives = zip(*map(quantity_of, quantities(block)), strict=True)
             all_prices, spelled_prices = spelled_numbers(prices(block), "TradePrice")
             moments = times(block)
             told: Sequence[Told | None] = list(map(told_of, days(block)))
@@ -122,8 +137,10 @@ class TradeRows:
                 underlyings, accounts, fee_currencies,
             ) = zip(*deals, strict=True)  # fmt: skip
             if not all(sides):
-                sides = tuple(map(_told_or_signed, sides, signs))
+                sides = tuple(map(_told_or_signed, sides, negatives))
                 deeds = tuple(map(_deed, sides, cancels))
+            if not _AGREEING.issuperset(zip(deeds, negatives, strict=True)):
+                check_signs(deeds, negatives)
             own = fees(block), taxes(block), originals(block)  # read before marks are counted
             all_fees, all_taxes, all_originals = own
             all_codes = map(codes_of, codes(block))
@@ -149,21 +166,25 @@ class TradeRows:
         return take
 
     def _deal_reader(self, names: tuple[str, ...], table: Table) -> Callable[[tuple[str, ...]], _Deal | None]:
+        unsided = "buysell" not in table
+
         def read(texts: tuple[str, ...]) -> _Deal | None:
             """None for a row that sums up others."""
             cells = dict(zip(names, texts, strict=False))
             deed = cells.get("buysell", "").strip().upper()
             level = cells.get("levelofdetail", "").strip().upper() or table.level
             self.levels.add(level)
-            if level not in _EXECUTIONS or not (deed or level):
+            if level.replace(" ", "_") in _SUMMING or not (deed or level or unsided):
                 return None
+            if level not in _EXECUTIONS:
+                raise ValueError(f"Level of detail “{level}” is not known.")
             check_lengths(cells)
             side = _side(deed) if deed else None
             cancels = "(CA.)" in deed or text_of(cells, "transactiontype") == "TradeCancel"
             currency = currency_of(cells)
-            symbol, isin = text_of(cells, "symbol"), text_of(cells, "isin")
+            symbol, isin = text_of(cells, "symbol"), isin_of(cells)
             told = text_of(cells, "assetclass") or text_of(cells, "assetcategory")
-            asset_class = asset_class_of(told, symbol, isin, "isin" in table)
+            asset_class = asset_class_of(told, symbol, isin, any(name in table for name in ISIN_TOLD))
             if not symbol and not isin and asset_class != "CASH":
                 raise ValueError("The trade names no instrument. Add the fields Symbol and ISIN to the query.")
             if asset_class is None:
@@ -206,8 +227,8 @@ def identity_of(record: Trade | FxConversion) -> str:
     )  # fmt: skip
 
 
-def _told_or_signed(side: Side | None, sign: Side) -> Side:
-    return side or sign
+def _told_or_signed(side: Side | None, is_negative: bool) -> Side:
+    return side or (Side.SELL if is_negative else Side.BUY)
 
 
 def _amount_reader(shown: str) -> Callable[[str], Decimal | None]:
@@ -219,7 +240,7 @@ def _quantity(text: str) -> _Quantity:
     if not signed:
         raise ValueError("The quantity is zero.")
     size = abs(signed)
-    return _Quantity(size, plain(size), Side.BUY if signed > 0 else Side.SELL)
+    return _Quantity(size, plain(size), signed < 0)
 
 
 def _codes(cells: tuple[str, ...]) -> str | None:

@@ -25,7 +25,17 @@ def traded(moment: str, expiry: str = "") -> str:
 @pytest.mark.parametrize("day", ["20251113", "2025-11-13", "11/13/2025", "13/11/25", "13-Nov-25", "13-NOV-2025"])
 @pytest.mark.parametrize(
     "time",
-    [";093000", "093000", "09:30:00", ", 09:30:00", " 09:30:00 EST", ";09:30:00 +0000", " 9:30", " 09:30:00 -05:00"],
+    [
+        ";093000",
+        "093000",
+        "09:30:00",
+        ", 09:30:00",
+        " 09:30:00 EST",
+        ";09:30:00 +0000",
+        " 9:30",
+        " 09:30:00 -05:00",
+        ";093000 US/Eastern",
+    ],
 )
 def test_a_moment_is_read_in_every_spelling(day: str, time: str) -> None:
     (trade,), _ = read(traded(day + time))
