@@ -22,6 +22,7 @@ from stonks.brokers.ibkr.cells import (
 )  # fmt: skip
 from stonks.brokers.ibkr.frame import ACTIONS, CASH_REPORT, POSITIONS, RATES, TRANSFERS, Block, Row, Table
 from stonks.brokers.ibkr.reading import BROKER, CashTold, Left, Shared, Take, Taken
+from stonks.brokers.ibkr.survey import sums_up
 from stonks.core.fingerprint import other_identity, plain
 from stonks.core.records import CashBalance, CorporateAction, FxRate, Position, Transfer
 
@@ -66,12 +67,15 @@ class OtherRows:
 
     def _action(self, row: Row) -> _Unmarked | Left:
         cells = row.cells
-        if row.level == "SUMMARY" and "DETAIL" in self._shared.survey.levels[ACTIONS]:
+        survey = self._shared.survey
+        if sums_up(cells, row.level) and survey.details_actions:
             return Left.SUMMARY
         told = text_of(cells, "datetime") or text_of(cells, "reportdate")
         day = self._day_of(told, "Date/Time")
         quantity = number_of(cells, "quantity", "Quantity")
         external_id = identifier_of(cells, "transactionid")
+        if not (external_id or row.level) and survey.is_action_told_in_detail(row, self._shared.dates):
+            return Left.SUMMARY
         kind = text_of(cells, "type") or "OTHER"
         symbol, isin = text_of(cells, "symbol"), isin_of(cells)
         facts = (external_id or "", kind, plain(quantity), day.isoformat(), (isin or symbol).upper())
@@ -97,7 +101,7 @@ class OtherRows:
 
     def _transfer(self, row: Row) -> _Unmarked | Left:
         cells = row.cells
-        if row.level == "LOT" and self._shared.survey.levels[TRANSFERS] > {"LOT"}:
+        if row.level == "LOT" and self._shared.survey.transfer_levels > {"LOT"}:
             return Left.SUMMARY
         told = text_of(cells, "date") or text_of(cells, "datetime") or text_of(cells, "reportdate")
         day = self._day_of(told, "Date")
@@ -142,6 +146,8 @@ class OtherRows:
         if as_of is None:
             return Left.UNDATED
         quantity = number_of(cells, "quantity" if "quantity" in cells else "position", "Quantity")
+        if quantity > 0 and text_of(cells, "side").upper() == "SHORT":
+            raise ValueError("Side is Short, but the quantity is not negative.")
         symbol, isin = text_of(cells, "symbol"), isin_of(cells)
         account = account_of(cells)
         basis = number_or_none(cells, "costbasismoney", "CostBasisMoney")

@@ -15,7 +15,7 @@ from functools import cached_property
 from stonks.brokers.ibkr import cash_types
 from stonks.brokers.ibkr.cells import NUMBER, account_of, clean, isin_of, text_of
 from stonks.brokers.ibkr.dates import DateReader, slashed_order
-from stonks.brokers.ibkr.frame import ACTIONS, CASH, POSITIONS, TRADES, TRANSFERS, Blocks, Row
+from stonks.brokers.ibkr.frame import ACTIONS, CASH, TRADES, TRANSFERS, Blocks, Row
 
 Group = tuple[str, str, str, str]  # instrument, day, type, currency
 
@@ -26,6 +26,7 @@ class Survey:
     def __init__(self, again: Callable[[], AbstractContextManager[Blocks]]) -> None:
         self._again = again
         self._sums: dict[Group, _Sums] | None = None
+        self._quantities: dict[tuple[str, str, str], Decimal] | None = None  # of corporate actions
 
     @cached_property
     def date_order(self) -> str:
@@ -66,14 +67,30 @@ class Survey:
             )
 
     @cached_property
-    def levels(self) -> dict[str, frozenset[str]]:
-        """The levels of detail of the sections beside trades and cash, upper case; "" = not told."""
-        found: dict[str, set[str]] = {ACTIONS: set(), TRANSFERS: set(), POSITIONS: set()}
+    def transfer_levels(self) -> set[str]:
+        """The levels of detail of transfers, upper case; "" = not told."""
         with self._again() as blocks:
-            for block in blocks:
-                if block.table.section in found and not block.table.odd:
-                    found[block.table.section].update(row.level for row in block.named())
-        return {section: frozenset(levels) for section, levels in found.items()}
+            return {row.level for row in _rows(blocks, TRANSFERS)}
+
+    @cached_property
+    def details_actions(self) -> bool:
+        """Whether there are rows of single corporate actions."""
+        with self._again() as blocks:
+            return any(map(_is_single, _rows(blocks, ACTIONS)))
+
+    def is_action_told_in_detail(self, row: Row, dates: DateReader) -> bool:
+        """Whether rows with a Transaction ID of the same instrument, day and type add up to the quantity of this one,
+        which has none and tells no level of detail."""
+        if self._quantities is None:
+            self._quantities = {}
+            with self._again() as blocks:
+                for each in _rows(blocks, ACTIONS):
+                    text = each.cells.get("quantity", "")
+                    if text_of(each.cells, "transactionid") and NUMBER.fullmatch(text):
+                        group = _action_group(each, dates)
+                        self._quantities[group] = self._quantities.get(group, Decimal()) + Decimal(text)
+        total = self._quantities.get(_action_group(row, dates))
+        return total is not None and total == Decimal(row.cells["quantity"])
 
     def is_told_in_detail(self, row: Row, amount: Decimal, dates: DateReader) -> bool:
         """Whether rows with a Transaction ID of the same instrument, day, type and currency add up to the amount of
@@ -100,8 +117,8 @@ class Survey:
 
 
 def sums_up(cells: dict[str, str], level: str) -> bool:
-    """Whether a row of cash says that it sums up others: by its level of detail, or by the dash that stands where an
-    account would."""
+    """Whether a row of cash or of a corporate action says that it sums up others: by its level of detail, or by the dash
+    that stands where an account would."""
     accounts = cells.get("clientaccountid", ""), cells.get("accountid", "")
     return level == "SUMMARY" or (not level and "-" in (account.strip() for account in accounts))
 
@@ -128,22 +145,35 @@ def _tells_days(column: str) -> bool:
 
 
 def _cash(blocks: Blocks) -> Iterator[Row]:
+    return _rows(blocks, CASH)
+
+
+def _rows(blocks: Blocks, section: str) -> Iterator[Row]:
     for block in blocks:
-        if block.table.section == CASH and not block.table.odd:
+        if block.table.section == section and not block.table.odd:
             yield from block.named()
+
+
+def _action_group(row: Row, dates: DateReader) -> tuple[str, str, str]:
+    """Instrument, day, type."""
+    cells = row.cells
+    told = text_of(cells, "datetime") or text_of(cells, "reportdate")
+    return isin_of(cells) or text_of(cells, "symbol"), _day(told, dates), text_of(cells, "type")
 
 
 def _group(row: Row, dates: DateReader) -> Group:
     cells = row.cells
-    told = cells.get("datetime", "")
-    try:
-        day = dates.day(told).isoformat()
-    except ValueError:
-        day = told
     currency = text_of(cells, "currencyprimary") or text_of(cells, "currency")
     return (
         isin_of(cells) or text_of(cells, "symbol"),
-        day,
+        _day(cells.get("datetime", ""), dates),
         cash_types.type_name(cells.get("type", "")),
         currency,
     )
+
+
+def _day(told: str, dates: DateReader) -> str:
+    try:
+        return dates.day(told).isoformat()
+    except ValueError:
+        return told

@@ -8,7 +8,7 @@ from io import BytesIO
 import pytest
 
 from stonks.brokers.ibkr.statement import FlexReading, read_statement
-from stonks.core.records import CashTransaction, CorporateAction, Record, RowProblem, Trade, Transfer
+from stonks.core.records import CashTransaction, CorporateAction, Position, Record, RowProblem, Trade, Transfer
 from tests.statements import TRADE_COLUMNS, buy, statement
 
 Rows = list[Record | RowProblem]
@@ -70,6 +70,40 @@ def test_corporate_actions_told_as_sums_alone_count() -> None:
     assert [type(row) for row in rows] == [CorporateAction]
     rows, reading = read(ACTIONS, total, detail)
     assert (len(rows), reading.summary.summaries) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("columns", "total", "details"),
+    [
+        ("ClientAccountID,TransactionID", "-,", ["U1,8", "U2,9"]), ("ClientAccountID", "-", ["U1", "U2"]),
+        ("TransactionID", "", ["8", "9"]),
+    ],
+)  # fmt: skip
+def test_a_split_told_as_a_sum_too_splits_once(columns: str, total: str, details: list[str]) -> None:
+    action = "NVDA,US67066G1040,USD,20240607{},{},FS,{}"
+    header = f"Symbol,ISIN,CurrencyPrimary,Date/Time,Quantity,Type,ActionDescription,{columns}"
+    rows, reading = read(
+        header,
+        action.format("", 90, f"SPLIT 10 FOR 1,{total}"),
+        action.format(";202500", 60, f"SPLIT 10 FOR 1,{details[0]}"),
+        action.format(";202500", 30, f"SPLIT 10 FOR 1,{details[1]}"),
+    )
+    assert [row.quantity for row in rows if isinstance(row, CorporateAction)] == [60, 30]
+    assert reading.summary.summaries == 1
+
+
+def test_a_corporate_action_without_an_id_that_nothing_adds_up_to_counts() -> None:
+    header = "Symbol,ISIN,CurrencyPrimary,Date/Time,Quantity,Type,ActionDescription,TransactionID"
+    rows, _ = read(
+        header, *(f"NVDA,US67066G1040,USD,20240607,{size},FS,SPLIT,{own}" for size, own in ((90, ""), (30, 8)))
+    )
+    assert len(rows) == 2
+
+
+def test_a_short_position_with_a_quantity_above_nothing_is_parked() -> None:
+    columns = POSITIONS.replace("LevelOfDetail", "Side")
+    rows, _ = read(columns, *(f"AAPL,US0378331005,USD,20251119,{size},190,Short" for size in (-10, 10)))
+    assert [type(row) for row in rows] == [Position, RowProblem]
 
 
 def test_the_lots_of_transfers_count_where_the_transfers_are_not_told() -> None:
