@@ -27,6 +27,7 @@ class Found:
     undated_positions: bool
     lots_alone: bool  # of positions
     nameless_trades: int  # rows left out as summaries, told by their missing Trade ID alone
+    unmultiplied: frozenset[str]  # symbols of options and futures without a multiplier
     only_currency: str | None
     currencies: frozenset[str]  # of all rows, where only those of one are asked for
 
@@ -80,6 +81,7 @@ def examine(found: Found) -> tuple[Finding, ...]:
         findings += _unticked(found.cash_types)
     findings += _levels(found.levels)
     findings += _nameless(found.nameless_trades)
+    findings += _multipliers(found.unmultiplied)
     findings += _conversion_fees(found)
     findings += _accounts(found)
     findings += _period(found)
@@ -180,6 +182,21 @@ def _nameless(rows: int) -> list[Finding]:
             Severity.WARNING,
             f"{said} no Trade ID where others have one, and no Level of Detail: taken for summaries and left out.",
             f"{_EDIT} → Sections → Trades, tick Level of Detail and Trade ID, and untick Order and Symbol Summary.",
+        )
+    ]
+
+
+def _multipliers(symbols: frozenset[str]) -> list[Finding]:
+    if not symbols:
+        return []
+    first, *others = sorted(symbols)
+    said = f"{first} and {len(others)} more options or futures tell" if others else f"The contract {first} tells"
+    return [
+        Finding(
+            "multiplier-untold",
+            Severity.WARNING,
+            f"{said} no multiplier: what was paid counts for one unit a contract, which is too little.",
+            f"{_EDIT} → Sections → Trades, tick Multiplier.",
         )
     ]
 

@@ -32,7 +32,8 @@ _OF_OTHERS = frozenset(
 )  # fmt: skip
 _OF_UNSIDED_TRADES = frozenset({"tradeprice", "tradedate"})  # of trades that only their quantity’s sign tells apart
 # For want of a column their rows can’t be read, which must be said.
-_BY_CODE = {"TRNT": TRADES, "CTRN": CASH}
+_BY_CODE = {"TRNT": TRADES, "CTRN": CASH, "CORP": ACTIONS, "TRFR": TRANSFERS}
+_OF_TRANSFERS = frozenset({"cashtransfer", "positionamount", "transferprice"})
 _OF_POSITIONS = frozenset({"markprice", "positionvalue", "costbasisprice", "costbasismoney"})
 
 
@@ -186,13 +187,15 @@ def section_of(columns: set[str], code: str = "") -> str:
         return CASH_REPORT
     if "actiondescription" in columns:
         return ACTIONS
-    if {"type", "quantity"} <= columns and ("actionid" in columns or {"proceeds", "value"} <= columns):
+    if {"type", "quantity"} <= columns and (columns & {"actionid", "amount"} or {"proceeds", "value"} <= columns):
         return ACTIONS
+    if {"type", "quantity"} <= columns and columns & _OF_TRANSFERS:
+        return TRANSFERS
     if "direction" in columns and "quantity" in columns:
         return "" if columns & _OF_UNSIDED_TRADES else TRANSFERS  # trades given up or taken over
     if {"amount", "type"} <= columns:
         return CASH
-    held = {"quantity", "position"} & columns and columns & _OF_POSITIONS
+    held = "position" in columns or ("quantity" in columns and (columns & _OF_POSITIONS or code == "POST"))
     if held and "transactiontype" not in columns:
         return POSITIONS
     return _BY_CODE.get(code, "")

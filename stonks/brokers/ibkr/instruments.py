@@ -9,6 +9,9 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
+# Classes whose price is that of one of several units.
+CONTRACTS = frozenset({"OPT", "FUT", "FOP", "FSOPT", "FSFOP", "SSF"})
+
 _PAIR = re.compile(r"[A-Z]{3}\.[A-Z]{3}")
 _OCC_OPTION = re.compile(r"[A-Z0-9.]{1,6} +\d{6}[CP]\d{8}")
 _EUREX_OPTION = re.compile(r"[CP] [A-Z0-9]+ +\d{8} .*")

@@ -30,6 +30,11 @@ class RowReader:
         return self._trades.levels
 
     @property
+    def unmultiplied(self) -> Iterable[str]:
+        """The symbols of options and futures that tell no multiplier."""
+        return self._trades.unmultiplied
+
+    @property
     def cash_types(self) -> Iterable[str]:
         """The names of the types of cash met."""
         return self._cash.types

@@ -153,6 +153,7 @@ class FlexReading:
             undated_positions=tally.undated,
             lots_alone=reader.position_levels == {"LOT"},
             nameless_trades=tally.nameless,
+            unmultiplied=frozenset(reader.unmultiplied),
             only_currency=self._currency,
             currencies=frozenset(tally.currencies_told),
         )

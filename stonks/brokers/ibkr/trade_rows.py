@@ -28,7 +28,7 @@ from stonks.brokers.ibkr.cells import (
 )  # fmt: skip
 from stonks.brokers.ibkr.dates import Told
 from stonks.brokers.ibkr.frame import ISIN_TOLD, Block, Table, isin_columns
-from stonks.brokers.ibkr.instruments import asset_class_of, is_pair, multiplier_of
+from stonks.brokers.ibkr.instruments import CONTRACTS, asset_class_of, is_pair, multiplier_of
 from stonks.brokers.ibkr.reading import BROKER, Left, Shared, Take, Taken, beside_summaries
 from stonks.brokers.ibkr.remembered import Remembered
 from stonks.core.fingerprint import CANCELLED, plain, spelled_trade_identities, trade_identity
@@ -79,6 +79,7 @@ class TradeRows:
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
         self.levels: set[str] = set()  # of detail, as met
+        self.unmultiplied: set[str] = set()  # symbols of contracts that tell no multiplier
         self._quantities = Remembered(_quantity)
         self._fees = Remembered(_amount_reader("IBCommission"))
         self._taxes = Remembered(_amount_reader("Taxes"))
@@ -193,6 +194,9 @@ class TradeRows:
                 )
             if asset_class == "CASH" and not is_pair(symbol):
                 raise ValueError(f"“{symbol}” names no pair of currencies. Add the field Symbol to the query.")
+            multiplier = multiplier_of(number_or_none(cells, "multiplier", "Multiplier"), asset_class, symbol)
+            if multiplier is None and asset_class in CONTRACTS:
+                self.unmultiplied.add(symbol or isin)
             return _Deal(
                 side=side,
                 cancels=cancels,
@@ -203,7 +207,7 @@ class TradeRows:
                 isin=isin or None,
                 currency=currency,
                 asset_class=asset_class,
-                multiplier=multiplier_of(number_or_none(cells, "multiplier", "Multiplier"), asset_class, symbol),
+                multiplier=multiplier,
                 description=text_of(cells, "description") or None,
                 underlying=text_of(cells, "underlyingsymbol") or None,
                 account=account_of(cells),

@@ -7,7 +7,16 @@ from io import BytesIO
 import pytest
 
 from stonks.brokers.ibkr.statement import FlexReading, read_statement
-from stonks.core.records import CashKind, CashTransaction, Position, Record, RowProblem, Trade
+from stonks.core.records import (
+    CashKind,
+    CashTransaction,
+    CorporateAction,
+    Position,
+    Record,
+    RowProblem,
+    Trade,
+    Transfer,
+)
 from tests.statements import CASH_COLUMNS, TRADE_COLUMNS, buy, statement
 
 Rows = list[Record | RowProblem]
@@ -133,3 +142,58 @@ def test_types_of_cash_go_by_several_names(text: str, amount: str, kind: CashKin
     (row,) = read_statement(BytesIO(statement(None, [f",,20250701;180000,{amount},{text},1,USD"])))
     assert isinstance(row, CashTransaction)
     assert row.kind is kind
+
+
+LEG, DAX, APPLE = "P LEG  20230317 69 M", "FDAX 20251219 M", "AAPL  260116C00150000"
+
+
+@pytest.mark.parametrize(
+    ("symbols", "said"),
+    [
+        ([APPLE], None), ([LEG], f"The contract {LEG} tells no multiplier"),
+        ([LEG, DAX, LEG, "ESZ5"], "ESZ5 and 2 more options or futures tell no multiplier"),
+    ],
+)  # fmt: skip
+def test_contracts_that_tell_no_multiplier_are_a_finding(symbols: list[str], said: str | None) -> None:
+    rows = [f"{symbol},,{number},20251103,SELL,-1,1.5,-1,USD" for number, symbol in enumerate(symbols, 1)]
+    reading = read_statement(BytesIO(statement(rows)))
+    assert {type(row) for row in reading} == {Trade}
+    told = [finding.message for finding in reading.summary.findings if finding.code == "multiplier-untold"]
+    assert [message.startswith(said or "") for message in told] == ([True] if said else [])
+    multiplied = (statement(rows).decode().replace('"CurrencyPrimary"\n', '"CurrencyPrimary","Multiplier"\n')).replace(
+        '"USD"\n', '"USD","25"\n'
+    )
+    reading = read_statement(BytesIO(multiplied.encode()))
+    assert [row.multiplier for row in reading if isinstance(row, Trade)] == [25] * len(symbols)
+    assert "multiplier-untold" not in {finding.code for finding in reading.summary.findings}
+
+
+@pytest.mark.parametrize(
+    ("columns", "cells", "kind"),
+    [
+        ("Report Date,Description,Amount,Quantity,Type", "20251105,SPLIT 4 FOR 1,0,30,FS", CorporateAction),
+        ("Date,Type,Quantity,TransferPrice", "20251105,FOP,-5,0", Transfer),
+        ("ReportDate,Position", "20251119,40", Position),
+    ],
+)
+def test_few_columns_tell_a_section(columns: str, cells: str, kind: type) -> None:
+    (row,), _ = read(f"Symbol,ISIN,CurrencyPrimary,{columns}", f"AAPL,US0378331005,USD,{cells}")
+    assert isinstance(row, kind)
+    if isinstance(row, Transfer):
+        assert (row.direction, row.quantity) == ("OUT", 5)
+
+
+@pytest.mark.parametrize(
+    ("code", "columns", "cells", "kind"),
+    [
+        ("POST", "ReportDate,Quantity", "20251119,40", Position),
+        ("CORP", "Report Date,Type", "20251105,FS", RowProblem),
+        ("TRFR", "Date,Quantity", "20251105,5", Transfer),
+        ("EQUT", "Date,Quantity", "20251105,5", None),
+    ],
+)
+def test_a_section_code_tells_what_few_columns_leave_open(
+    code: str, columns: str, cells: str, kind: type | None
+) -> None:
+    rows, _ = read(f"HEADER,{code},Symbol,ISIN,CurrencyPrimary,{columns}", f"DATA,{code},AAPL,US0378331005,USD,{cells}")
+    assert [type(row) for row in rows] == [kind] * (kind is not None)
