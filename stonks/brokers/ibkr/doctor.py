@@ -25,6 +25,7 @@ class Found:
     asked_days: int | None
     date_order_is_guess: bool
     undated_positions: bool
+    unsettled_options: bool
     lots_alone: bool  # of positions
     nameless_trades: int  # rows left out as summaries, told by their missing Trade ID alone
     unmultiplied: frozenset[str]  # symbols of options and futures without a multiplier
@@ -93,6 +94,15 @@ def examine(found: Found) -> tuple[Finding, ...]:
                 Severity.NOTE,
                 "Open Positions do not say of which day they are, so nothing is compared with them.",
                 f"{_EDIT} → Sections → Open Positions, tick Report Date.",
+            )
+        )
+    if found.unsettled_options:
+        findings.append(
+            Finding(
+                "field-missing:option-exercises:proceeds",
+                Severity.WARNING,
+                "Options were settled in cash, and nothing says for how much: it is missing from cash and gains.",
+                f"{_EDIT} → Sections → Option Exercises, Assignments and Expirations, tick Proceeds.",
             )
         )
     if found.lots_alone:

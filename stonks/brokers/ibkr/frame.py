@@ -15,6 +15,7 @@ V = TypeVar("V")
 
 TRADES, CASH, ACTIONS = "Trades", "Cash Transactions", "Corporate Actions"
 TRANSFERS, POSITIONS, RATES, CASH_REPORT = "Transfers", "Open Positions", "Conversion Rates", "Cash Report"
+GRANTS, EXERCISES = "Stock Grant Activity", "Option Exercises"
 
 ISIN_TOLD = frozenset({"isin", "securityidtype"})  # columns, of which one is enough
 
@@ -22,7 +23,7 @@ RAW_CHARACTERS = 2000  # kept of a row's text
 
 _NOISE = re.compile(r"[\s/_\-]+")
 # Columns of sections that look like one that is read, and tell its trades again or what has not happened yet:
-# Commission Details, Option Exercises, Trade Transfers, Unsettled Transfers, Client Fees and Transaction Fees.
+# Commission Details, Trade Transfers, Unsettled Transfers, Client Fees and Transaction Fees.
 _OF_OTHERS = frozenset(
     {
         "totalcommission", "brokerexecutioncharge", "brokerclearingcharge", "thirdpartyexecutioncharge",
@@ -30,6 +31,8 @@ _OF_OTHERS = frozenset(
         "revenue", "expense", "taxamount", "taxdescription",
     }
 )  # fmt: skip
+_OF_EXERCISES = frozenset({"transactiontype", "quantity", "date", "symbol"})
+_OF_TRADED = frozenset({"buysell", "tradedate", "datetime", "direction", "type"})
 _OF_UNSIDED_TRADES = frozenset({"tradeprice", "tradedate"})  # of trades that only their quantity’s sign tells apart
 # For want of a column their rows can’t be read, which must be said.
 _BY_CODE = {"TRNT": TRADES, "CTRN": CASH, "CORP": ACTIONS, "TRFR": TRANSFERS}
@@ -175,6 +178,10 @@ def isin_columns(table: Table) -> tuple[str, ...]:
 def section_of(columns: set[str], code: str = "") -> str:
     """Which section a header row begins, told by its columns, and by the section code where these leave it open; "" =
     none that matters here."""
+    if "awarddate" in columns and "quantity" in columns:
+        return GRANTS
+    if columns >= _OF_EXERCISES and not columns & _OF_TRADED:
+        return EXERCISES
     if columns & _OF_OTHERS:
         return ""
     if "quantity" in columns and (

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import NamedTuple
 
 from stonks.brokers.ibkr.cells import (
     account_of,
@@ -20,20 +19,25 @@ from stonks.brokers.ibkr.cells import (
     number_or_none,
     text_of,
 )  # fmt: skip
-from stonks.brokers.ibkr.frame import ACTIONS, CASH_REPORT, POSITIONS, RATES, TRANSFERS, Block, Row, Table
-from stonks.brokers.ibkr.reading import BROKER, CashTold, Left, Shared, Take, Taken
+from stonks.brokers.ibkr.frame import (
+    ACTIONS,
+    CASH_REPORT,
+    EXERCISES,
+    GRANTS,
+    POSITIONS,
+    RATES,
+    TRANSFERS,
+    Block,
+    Row,
+    Table,
+)  # fmt: skip
+from stonks.brokers.ibkr.reading import BROKER, CashTold, Left, Shared, Take, Taken, Unmarked
+from stonks.brokers.ibkr.seldom_rows import grant, settlement
 from stonks.brokers.ibkr.survey import sums_up
 from stonks.core.fingerprint import other_identity, plain
-from stonks.core.records import CashBalance, CorporateAction, FxRate, Position, Transfer
+from stonks.core.records import CashBalance, CorporateAction, FxRate, Position, Record, Transfer
 
 _LONGEST_CURRENCY = 12  # as in cells.currency_of
-
-
-class _Unmarked(NamedTuple):
-    """A record that has no fingerprint yet, and its identity."""
-
-    record: CorporateAction | Transfer | Position
-    identity: str
 
 
 class OtherRows:
@@ -43,12 +47,14 @@ class OtherRows:
         self._shared = shared
         self.position_levels: set[str] = set()  # as met
         self._until = ""  # of the block: what rows without a date are of
-        self._readers: dict[str, Callable[[Row], Taken | _Unmarked]] = {
+        self._readers: dict[str, Callable[[Row], Taken | Unmarked]] = {
             ACTIONS: self._action,
             TRANSFERS: self._transfer,
             POSITIONS: self._position,
             RATES: self._rate,
             CASH_REPORT: self._balances,
+            GRANTS: lambda row: grant(row, shared.dates),
+            EXERCISES: lambda row: settlement(row, shared.dates),
         }
 
     def taker(self, table: Table) -> Take:
@@ -61,11 +67,11 @@ class OtherRows:
                 check_lengths(row.cells)
             self._until = block.until
             found = list(map(read, rows))  # all of them before the first is marked, as marks are counted
-            return [self._marked(each) if isinstance(each, _Unmarked) else each for each in found]
+            return [self._marked(each) if isinstance(each, Unmarked) else each for each in found]
 
         return take
 
-    def _action(self, row: Row) -> _Unmarked | Left:
+    def _action(self, row: Row) -> Unmarked | Left:
         cells = row.cells
         survey = self._shared.survey
         if sums_up(cells, row.level) and survey.details_actions:
@@ -97,9 +103,9 @@ class OtherRows:
             line=row.line,
             fingerprint=b"",
         )
-        return _Unmarked(record, other_identity(BROKER, "action", *facts))
+        return Unmarked(record, other_identity(BROKER, "action", *facts))
 
-    def _transfer(self, row: Row) -> _Unmarked | Left:
+    def _transfer(self, row: Row) -> Unmarked | Left:
         cells = row.cells
         if row.level == "LOT" and self._shared.survey.transfer_levels > {"LOT"}:
             return Left.SUMMARY
@@ -114,6 +120,8 @@ class OtherRows:
             direction = "OUT" if (signed or cash or 0) < 0 else "IN"
         external_id = identifier_of(cells, "transactionid")
         symbol, isin = text_of(cells, "symbol"), isin_of(cells)
+        if not (external_id or row.level) and self._shared.survey.is_transfer_told_as_whole(row, self._shared.dates):
+            return Left.SUMMARY
         kind = text_of(cells, "type")
         facts = (external_id or "", kind, direction, plain(abs(signed)), day.isoformat(), (isin or symbol).upper())
         record = Transfer(
@@ -134,9 +142,9 @@ class OtherRows:
             line=row.line,
             fingerprint=b"",
         )
-        return _Unmarked(record, other_identity(BROKER, "transfer", *facts))
+        return Unmarked(record, other_identity(BROKER, "transfer", *facts))
 
-    def _position(self, row: Row) -> _Unmarked | Left:
+    def _position(self, row: Row) -> Unmarked | Left:
         cells = row.cells
         self.position_levels.add(row.level)
         if row.level == "LOT":
@@ -167,7 +175,7 @@ class OtherRows:
             fingerprint=b"",
         )
         facts = (as_of.isoformat(), account or "", isin or symbol, plain(quantity))
-        return _Unmarked(record, other_identity(BROKER, "position", *facts))
+        return Unmarked(record, other_identity(BROKER, "position", *facts))
 
     def _rate(self, row: Row) -> FxRate | Left:
         cells = row.cells
@@ -214,6 +222,6 @@ class OtherRows:
         except ValueError:
             return None
 
-    def _marked(self, unmarked: _Unmarked) -> CorporateAction | Transfer | Position:
+    def _marked(self, unmarked: Unmarked) -> Record:
         (mark,) = self._shared.fingerprints.of_all([unmarked.identity])
         return unmarked.record._replace(fingerprint=mark)

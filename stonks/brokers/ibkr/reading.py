@@ -11,7 +11,7 @@ from stonks.brokers.ibkr.dates import DateReader
 from stonks.brokers.ibkr.frame import Block
 from stonks.brokers.ibkr.survey import Survey
 from stonks.core.fingerprint import Fingerprints
-from stonks.core.records import CashBalance, FxRate, Record
+from stonks.core.records import CashBalance, CashTransaction, CorporateAction, FxRate, Position, Record, Transfer
 
 BROKER = "ibkr"
 
@@ -23,12 +23,21 @@ class Left(Enum):
     NAMELESS = "it seems to sum up other rows, as they have an ID and it has none"
     ASIDE = "it prices or reconciles, and can't be read"
     UNDATED = "a position of an unknown day"
+    ELSEWHERE = "another section tells it, or it moves nothing"
+    UNSETTLED = "an option settled in cash, of an unknown amount"
 
 
 class CashTold(NamedTuple):
     """What a row of the cash report tells: the balance at the end of its last day, and of the day before its first."""
 
     balances: tuple[CashBalance, ...]
+
+
+class Unmarked(NamedTuple):
+    """A record that has no fingerprint yet, and its identity."""
+
+    record: CashTransaction | CorporateAction | Position | Transfer
+    identity: str
 
 
 Taken = Record | FxRate | CashTold | Left

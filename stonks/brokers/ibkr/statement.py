@@ -151,6 +151,7 @@ class FlexReading:
             asked_days=self._asked_days,
             date_order_is_guess=self._guessed,
             undated_positions=tally.undated,
+            unsettled_options=tally.unsettled,
             lots_alone=reader.position_levels == {"LOT"},
             nameless_trades=tally.nameless,
             unmultiplied=frozenset(reader.unmultiplied),

@@ -26,6 +26,7 @@ class Survey:
     def __init__(self, again: Callable[[], AbstractContextManager[Blocks]]) -> None:
         self._again = again
         self._sums: dict[Group, _Sums] | None = None
+        self._moved: dict[tuple[str, str, str], _Sums] | None = None  # of transfers
         self._quantities: dict[tuple[str, str, str], Decimal] | None = None  # of corporate actions
 
     @cached_property
@@ -78,6 +79,20 @@ class Survey:
         with self._again() as blocks:
             return any(map(_is_single, _rows(blocks, ACTIONS)))
 
+    def is_transfer_told_as_whole(self, row: Row, dates: DateReader) -> bool:
+        """Whether rows with a Transaction ID of the same instrument, day and direction add up to as much as all of those
+        without one, to which this row belongs: these are lots, or sums."""
+        if self._moved is None:
+            self._moved = {}
+            with self._again() as blocks:
+                for each in _rows(blocks, TRANSFERS):
+                    text = each.cells.get("quantity", "")
+                    if not each.level and NUMBER.fullmatch(text) and (size := abs(Decimal(text))):
+                        sums = self._moved.setdefault(_transfer_group(each, dates), _Sums())
+                        sums.add(size, single=bool(text_of(each.cells, "transactionid")))
+        sums = self._moved.get(_transfer_group(row, dates), _Sums())
+        return sums.singles == sums.others
+
     def is_action_told_in_detail(self, row: Row, dates: DateReader) -> bool:
         """Whether rows with a Transaction ID of the same instrument, day and type add up to the quantity of this one,
         which has none and tells no level of detail."""
@@ -106,13 +121,13 @@ class Survey:
         with self._again() as blocks:  # first the groups that are asked for, which are few
             for row in _cash(blocks):
                 if (amount := _amount(row)) is not None and not text_of(row.cells, "transactionid"):
-                    sums.setdefault(_group(row, dates), _Sums()).others += amount
+                    sums.setdefault(_group(row, dates), _Sums()).add(amount, single=False)
         with self._again() as blocks:
             for row in _cash(blocks):
                 if (amount := _amount(row)) is not None and text_of(row.cells, "transactionid"):
                     group = sums.get(_group(row, dates))
                     if group is not None:
-                        group.singles = amount + (group.singles or 0)
+                        group.add(amount, single=True)
         return sums
 
 
@@ -127,6 +142,12 @@ def sums_up(cells: dict[str, str], level: str) -> bool:
 class _Sums:
     singles: Decimal | None = None  # of rows with a Transaction ID; None: there are none
     others: Decimal = Decimal()
+
+    def add(self, amount: Decimal, *, single: bool) -> None:
+        if single:
+            self.singles = amount + (self.singles or 0)
+        else:
+            self.others += amount
 
 
 def _amount(row: Row) -> Decimal | None:
@@ -170,6 +191,13 @@ def _group(row: Row, dates: DateReader) -> Group:
         cash_types.type_name(cells.get("type", "")),
         currency,
     )
+
+
+def _transfer_group(row: Row, dates: DateReader) -> tuple[str, str, str]:
+    """Instrument, day, direction."""
+    cells = row.cells
+    told = text_of(cells, "date") or text_of(cells, "datetime") or text_of(cells, "reportdate")
+    return isin_of(cells) or text_of(cells, "symbol"), _day(told, dates), text_of(cells, "direction").upper()
 
 
 def _day(told: str, dates: DateReader) -> str:

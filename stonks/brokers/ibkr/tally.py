@@ -53,6 +53,7 @@ class Tally:
     nameless: int = 0  # of them, those that only their missing ID tells
     problems: int = 0
     ignored: int = 0  # rows that do not matter here
+    unsettled: bool = False  # an option was settled in cash, and its row does not say for how much
     undated: bool = False  # there are positions that don't say of which day they are
     _unread: Counter[bytes] = field(default_factory=Counter)
 
@@ -96,6 +97,7 @@ class Tally:
         elif isinstance(each, Left):
             self.ignored += 1
             self.undated = self.undated or each is Left.UNDATED
+            self.unsettled = self.unsettled or each is Left.UNSETTLED
 
     def problem(self, line: int, section: str, reason: str, raw: str) -> RowProblem:
         """Equal unreadable rows of one file are as many problems, so the digest counts them like entries."""

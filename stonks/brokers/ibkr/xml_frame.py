@@ -10,6 +10,8 @@ from stonks.brokers.ibkr.frame import (
     ACTIONS,
     CASH,
     CASH_REPORT,
+    EXERCISES,
+    GRANTS,
     POSITIONS,
     RATES,
     RAW_CHARACTERS,
@@ -33,10 +35,14 @@ _ELEMENTS = {
     ("CashTransactions", "CashTransaction"): (CASH, ""),
     ("CorporateActions", "CorporateAction"): (ACTIONS, ""),
     ("Transfers", "Transfer"): (TRANSFERS, ""),
+    ("Transfers", "TransferLot"): (TRANSFERS, "LOT"),
+    ("StockGrantActivities", "StockGrantActivity"): (GRANTS, ""),
     ("OpenPositions", "OpenPosition"): (POSITIONS, ""),
     ("ConversionRates", "ConversionRate"): (RATES, ""),
     ("CashReport", "CashReportCurrency"): (CASH_REPORT, ""),
 }
+# Rows named like what they are in, so that the end of one could be taken for the end of all.
+_NAMESAKES = {("OptionEAE", "OptionEAE"): EXERCISES}
 _SECTIONS = {parent: section for (parent, _), (section, _) in _ELEMENTS.items()}
 _CONTAINERS = frozenset({"FlexQueryResponse", "FlexStatements", "FlexStatement"})
 
@@ -103,7 +109,12 @@ class _Reader:
         if (parent, name) not in _ELEMENTS:
             self._path.append(name)
             self._leave_rows()
-            self._other(parent, name, dict(zip(names, attributes[1::2], strict=True)))
+            if (parent, name) in _NAMESAKES:
+                table = self._table(_NAMESAKES[parent, name], "", names)
+                line = self._parser.CurrentLineNumber
+                self._blocks.append(Block(table, [line], [attributes[1::2]], self._frame.until))
+            else:
+                self._other(parent, name, dict(zip(names, attributes[1::2], strict=True)))
             return
         take = self._parser.StartElementHandler = self._begin(parent, name, names)
         take(name, attributes)
