@@ -28,10 +28,10 @@ _FACTS = ("kind", "type", "entry_date", "currency", "quantity", "price", "amount
 _ENTRIES = (
     select(
         Entry.id, Entry.fingerprint, Entry.action_kind, Entry.external_id, Entry.account, Entry.executed_at,
-        Entry.updated_at, ImportBatch.findings,
+        Entry.cancels, Entry.updated_at, ImportBatch.findings,
     )
     .join(ImportBatch, ImportBatch.id == Entry.batch_id)
-    .where(Entry.origin != "manual", Entry.cancels.is_(False))
+    .where(Entry.origin != "manual")
 )  # fmt: skip
 
 
@@ -63,7 +63,7 @@ class Namesakes:
         days = {row["entry_date"] for row in fresh.values()}
         there = self._entries(days, {each.fingerprint for each in part}) if fresh else {}
         for fingerprint, row in fresh.items() if there else ():
-            alike = [] if row["cancels"] else there.get(_facts(row), [])
+            alike = there.get(_facts(row), [])
             entry = next((one for one in alike if _is_named_otherwise(row, one, self._reading)), None)
             if entry is not None:
                 alike.remove(entry)
@@ -99,7 +99,7 @@ def _may_be_named_otherwise(each: LedgerRecord | StoredRow) -> bool:
 
 def _facts(row: Any) -> tuple[Any, ...]:
     cash = (row["amount"], row["action_kind"]) if row["kind"] == "CASH" else (row["quantity"], row["price"])
-    return row["kind"], row["type"], row["entry_date"], row["currency"], *cash
+    return row["kind"], row["type"], row["cancels"], row["entry_date"], row["currency"], *cash
 
 
 def _is_named_otherwise(row: dict[str, Any], entry: Any, reading: TellsColumns) -> bool:

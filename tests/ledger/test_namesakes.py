@@ -190,3 +190,14 @@ def test_a_trade_that_is_like_what_a_person_made_of_another_is_new(portfolio_id:
     corrected(portfolio_id, clock, price=Decimal(7))
     outcome = let_in(portfolio_id, statement([buy(1), buy(2, price="7")]), clock)
     assert (outcome.new, outcome.known) == (1, 1)
+
+
+@pytest.mark.parametrize("bodies", list(permutations([(), ("ISIN",), ("TradeID", "ISIN")], 2)))
+def test_a_cancel_is_known_under_another_name(
+    portfolio_id: int, clock: Clock, bodies: tuple[tuple[str, ...], ...]
+) -> None:
+    trade = buy(1).split(",")
+    cancel = ",".join([*trade[:2], "", trade[3], "BUY (Ca.)", f"-{trade[5]}", trade[6], "0", trade[8]])
+    for missing in bodies:
+        let_in(portfolio_id, without(*missing, trades=[buy(1), cancel], cash=[]), clock)
+    assert db.session.scalar(select(func.count()).select_from(Entry)) == 2
