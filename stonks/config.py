@@ -6,12 +6,14 @@ Keys that nobody set are made on the first start and kept in the data folder, re
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,6 +23,7 @@ from cryptography.fernet import Fernet
 ROOT = Path(__file__).parent.parent
 # A socket's path must fit in 104 bytes on macOS and 108 on Linux; a deep data folder gets its socket elsewhere.
 _LONGEST_SOCKET_PATH = 100
+_SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,3})?")
 PRICE_SOURCES = {"tiingo": "https://api.tiingo.com"}  # code, and where it is
 DEFAULT_FLEX_URL = "https://ndcdyn.interactivebrokers.com/AccountManagement/FlexWebService"
 
@@ -102,10 +105,10 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         workers=_whole(env, "STONKS_WORKERS", 1, 1, 64),
         open_registration=_choice(env, "STONKS_REGISTRATION", "closed", ("closed", "open")) == "open",
         flex_url=_web_address(env, "STONKS_FLEX_URL", DEFAULT_FLEX_URL),
-        first_wait=timedelta(seconds=_whole(env, "STONKS_POLL_SECONDS", 10, 0, 600)),
-        tick=timedelta(seconds=_whole(env, "STONKS_TICK_SECONDS", 15, 1, 3600)),
-        sync_every=_sync_every(env),
-        page_patience=timedelta(seconds=_whole(env, "STONKS_BUSY_SECONDS", 5, 0, 60)),
+        first_wait=_seconds(env, "STONKS_POLL_SECONDS", 10, "0", 600),
+        tick=_seconds(env, "STONKS_TICK_SECONDS", 15, "0.1", 3600),
+        sync_every=_seconds(env, "STONKS_SYNC_EVERY", 0, "1", 604800) or None,
+        page_patience=_seconds(env, "STONKS_BUSY_SECONDS", 5, "0", 60),
         max_upload_bytes=_whole(env, "STONKS_MAX_UPLOAD_MB", 50, 1, 1024) * 1024 * 1024,
         keep_statements=timedelta(days=_whole(env, "STONKS_KEEP_STATEMENTS_DAYS", 35, 0, 3650)),
         keep_runs=timedelta(days=_whole(env, "STONKS_KEEP_RUNS_DAYS", 90, 1, 3650)),
@@ -140,15 +143,20 @@ def _whole(env: Mapping[str, str], name: str, default: int, low: int, high: int)
     return int(text)
 
 
+def _seconds(env: Mapping[str, str], name: str, default: int, low: str, high: int) -> timedelta:
+    text = env.get(name)
+    if not text:
+        return timedelta(seconds=default)
+    if not _SECONDS.fullmatch(text) or not Decimal(low) <= Decimal(text) <= high:
+        raise ConfigError(f"{name}={text!r} makes no sense: it takes seconds from {low} to {high}.")
+    return timedelta(milliseconds=int(Decimal(text) * 1000))
+
+
 def _choice(env: Mapping[str, str], name: str, default: str, allowed: tuple[str, ...]) -> str:
     text = env.get(name) or default
     if text not in allowed:
         raise ConfigError(f"{name}={text!r} makes no sense: it takes {' or '.join(allowed)}.")
     return text
-
-
-def _sync_every(env: Mapping[str, str]) -> timedelta | None:
-    return timedelta(seconds=_whole(env, "STONKS_SYNC_EVERY", 0, 1, 604800)) if env.get("STONKS_SYNC_EVERY") else None
 
 
 def _database_url(env: Mapping[str, str], data: Path) -> str:

@@ -42,6 +42,9 @@ def test_everything_has_a_default(tmp_path: Path) -> None:
         ("STONKS_REGISTRATION", "perhaps"),
         ("STONKS_LOG", "xml"),
         ("STONKS_POLL_SECONDS", "soon"),
+        ("STONKS_POLL_SECONDS", "1e1"),
+        ("STONKS_POLL_SECONDS", "-1"),
+        ("STONKS_POLL_SECONDS", "601"),
         ("STONKS_TICK_SECONDS", "0"),
         ("STONKS_SYNC_EVERY", "daily"),
         ("STONKS_MAX_UPLOAD_MB", "lots"),
@@ -67,6 +70,12 @@ def test_nonsense_is_named_in_one_line(tmp_path: Path, name: str, value: str) ->
     assert name in line
     assert "takes" in line
     assert "\n" not in line
+
+
+def test_waits_may_be_parts_of_a_second(tmp_path: Path) -> None:
+    settings = read(tmp_path, STONKS_POLL_SECONDS="0.25", STONKS_TICK_SECONDS="0.5", STONKS_SYNC_EVERY="1.5")
+    waits = settings.first_wait, settings.tick, settings.sync_every
+    assert waits == (timedelta(milliseconds=250), timedelta(milliseconds=500), timedelta(milliseconds=1500))
 
 
 def test_a_bad_token_key_is_not_repeated_in_the_complaint(tmp_path: Path) -> None:
