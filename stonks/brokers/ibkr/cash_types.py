@@ -12,6 +12,8 @@ _KINDS = {
     "paymentinlieuofdividends": CashKind.PAYMENT_IN_LIEU,
     "withholdingtax": CashKind.WITHHOLDING_TAX,
     "871mwithholding": CashKind.WITHHOLDING_TAX,
+    "interest": CashKind.INTEREST,
+    "brokerinterest": CashKind.INTEREST,
     "brokerinterestpaid": CashKind.INTEREST,
     "brokerinterestreceived": CashKind.INTEREST,
     "bondinterest": CashKind.INTEREST,

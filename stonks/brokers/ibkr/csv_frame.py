@@ -318,8 +318,8 @@ def _stated_days(kind: str, cells: list[str]) -> tuple[str, str] | None:
     """The first and the last day that a record states. A query may be named like a day, and an account like a number."""
     trimmed = [cell.strip() for cell in cells]
     places = [place for place, cell in enumerate(trimmed) if place and _DATE_LIKE.fullmatch(cell)]
-    if kind == "BOF" and {4, 5} <= set(places):  # behind the account, the query’s name and the number of accounts
-        places = [4, 5]
+    if kind == "BOF":  # behind the account, the query’s name (which IBKR’s own page leaves out) and a number
+        places = next((pair for pair in ([3, 4], [4, 5]) if set(pair) <= set(places)), places)
     return (trimmed[places[0]], trimmed[places[1]]) if len(places) >= 2 else None
 
 

@@ -23,12 +23,12 @@ RAW_CHARACTERS = 2000  # kept of a row's text
 
 _NOISE = re.compile(r"[\s/_\-]+")
 # Columns of sections that look like one that is read, and tell its trades again or what has not happened yet:
-# Commission Details, Trade Transfers, Unsettled Transfers, Client Fees and Transaction Fees.
+# Commission Details, Trade Transfers, Unsettled Transfers, Client Fees, Transaction Fees and Routing Commissions.
 _OF_OTHERS = frozenset(
     {
         "totalcommission", "brokerexecutioncharge", "brokerclearingcharge", "thirdpartyexecutioncharge",
         "commisionsandtax", "commissionsandtax", "deliveredreceived", "targetsettlement", "stage", "expenseindicator",
-        "revenue", "expense", "taxamount", "taxdescription",
+        "revenue", "expense", "taxamount", "taxdescription", "routingfee", "lowestfeeexchange", "executionexchange",
     }
 )  # fmt: skip
 _OF_EXERCISES = frozenset({"transactiontype", "quantity", "date", "symbol"})

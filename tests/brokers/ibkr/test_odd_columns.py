@@ -74,6 +74,10 @@ def test_a_section_known_by_its_code_alone_says_what_its_rows_lack(
             "ClientAccountID,Symbol,ISIN,Date,TradeID,TradeDate,Quantity,TradePrice,TaxDescription,TaxAmount,CurrencyPrimary",
             "U1,AAPL,US0378331005,20251103,1,20251103,10,189.5,Stamp duty,-1,USD",
         ),
+        "Routing Commissions": (
+            "ClientAccountID,Symbol,ISIN,TradeID,TradeDate,Buy/Sell,Quantity,Price,LowestFeeExchange,RoutingFee,CurrencyPrimary",
+            "U1,AAPL,US0378331005,1,20251103,BUY,10,189.5,ARCA,-1,USD",
+        ),
         "Trade Transfers": (
             "ClientAccountID,Symbol,ISIN,TradeID,TradeDate,Quantity,TradePrice,Direction,CurrencyPrimary",
             "U1,AAPL,US0378331005,1,20251103,10,189.5,From,USD",
@@ -134,7 +138,8 @@ def test_a_query_named_like_a_day_states_no_period(name: str, account: str) -> N
 @pytest.mark.parametrize(
     ("text", "amount", "kind"),
     [
-        ("Fees", "-219.27", CashKind.FEE), ("Deposits and Withdrawals", "5", CashKind.DEPOSIT),
+        ("Fees", "-219.27", CashKind.FEE), ("Broker Interest", "-2", CashKind.INTEREST),
+        ("Deposits and Withdrawals", "5", CashKind.DEPOSIT),
         ("Deposits", "5", CashKind.DEPOSIT), ("Withdrawals", "-5", CashKind.WITHDRAWAL),
     ],
 )  # fmt: skip
