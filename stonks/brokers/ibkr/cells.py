@@ -57,7 +57,7 @@ def identifier_of(cells: dict[str, str], name: str) -> str | None:
 def identifier(text: str, name: str) -> str | None:
     """The identifier that a cell of the column `name` holds; None where it is empty or masked."""
     text = clean(text)
-    if text and _MANGLED.fullmatch(text):
+    if text and (text.startswith("=") or _MANGLED.fullmatch(text)):
         raise ValueError(
             f"The identifier “{text}” was changed by a spreadsheet. Upload the file as IBKR delivers it, unopened."
         )

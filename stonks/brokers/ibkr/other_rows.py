@@ -33,7 +33,7 @@ from stonks.brokers.ibkr.frame import (
 )  # fmt: skip
 from stonks.brokers.ibkr.reading import BROKER, CashTold, Left, Shared, Take, Taken, Unmarked
 from stonks.brokers.ibkr.seldom_rows import grant, settlement
-from stonks.brokers.ibkr.survey import sums_up
+from stonks.brokers.ibkr.survey import position_group, sums_up
 from stonks.core.fingerprint import other_identity, plain
 from stonks.core.records import CashBalance, CorporateAction, FxRate, Position, Record, Transfer
 
@@ -147,7 +147,7 @@ class OtherRows:
     def _position(self, row: Row) -> Unmarked | Left:
         cells = row.cells
         self.position_levels.add(row.level)
-        if row.level == "LOT":
+        if row.level == "LOT" or self._is_lot(row):
             return Left.SUMMARY
         told = text_of(cells, "reportdate")
         as_of = self._shared.dates.day(told) if told else self._last_day()
@@ -176,6 +176,11 @@ class OtherRows:
         )
         facts = (as_of.isoformat(), account or "", isin or symbol, plain(quantity))
         return Unmarked(record, other_identity(BROKER, "position", *facts))
+
+    def _is_lot(self, row: Row) -> bool:
+        """Where no level of detail tells: a lot says when it was opened, and the sum of all lots does not."""
+        told = not row.level and text_of(row.cells, "opendatetime")
+        return bool(told) and position_group(row) in self._shared.survey.summed_positions
 
     def _rate(self, row: Row) -> FxRate | Left:
         cells = row.cells

@@ -15,7 +15,7 @@ from functools import cached_property
 from stonks.brokers.ibkr import cash_types
 from stonks.brokers.ibkr.cells import NUMBER, account_of, clean, isin_of, text_of
 from stonks.brokers.ibkr.dates import DateReader, slashed_order
-from stonks.brokers.ibkr.frame import ACTIONS, CASH, TRADES, TRANSFERS, Blocks, Row
+from stonks.brokers.ibkr.frame import ACTIONS, CASH, POSITIONS, TRADES, TRANSFERS, Blocks, Row
 
 Group = tuple[str, str, str, str]  # instrument, day, type, currency
 
@@ -78,6 +78,12 @@ class Survey:
         """Whether there are rows of single corporate actions."""
         with self._again() as blocks:
             return any(map(_is_single, _rows(blocks, ACTIONS)))
+
+    @cached_property
+    def summed_positions(self) -> set[tuple[str, str, str]]:
+        """Account, instrument and day of the positions that bear no opening of their own, as sums of lots."""
+        with self._again() as blocks:
+            return {position_group(row) for row in _rows(blocks, POSITIONS) if not text_of(row.cells, "opendatetime")}
 
     def is_transfer_told_as_whole(self, row: Row, dates: DateReader) -> bool:
         """Whether rows with a Transaction ID of the same instrument, day and direction add up to as much as all of those
@@ -191,6 +197,12 @@ def _group(row: Row, dates: DateReader) -> Group:
         cash_types.type_name(cells.get("type", "")),
         currency,
     )
+
+
+def position_group(row: Row) -> tuple[str, str, str]:
+    """Account, instrument, day as told."""
+    cells = row.cells
+    return account_of(cells) or "", isin_of(cells) or text_of(cells, "symbol"), text_of(cells, "reportdate")
 
 
 def _transfer_group(row: Row, dates: DateReader) -> tuple[str, str, str]:

@@ -51,6 +51,14 @@ def test_an_identifier_that_became_a_decimal_number_is_the_same() -> None:
     assert whole.fingerprint == floated.fingerprint
 
 
+@pytest.mark.parametrize("told", ['="123456"', "1.2E+5", "1,2E+05"])
+def test_an_identifier_that_a_spreadsheet_changed_is_parked(told: str) -> None:
+    body = statement([buy(123456)]).decode().replace('"123456"', '"' + told.replace('"', '""') + '"')
+    (problem,) = read(body.encode())
+    assert isinstance(problem, RowProblem)
+    assert "changed by a spreadsheet" in problem.reason
+
+
 @pytest.mark.parametrize(("quantity", "price"), [("9" * 19, "1"), ("1", "9" * 19), ("1", "0." + "1" * 41)])
 def test_a_number_that_nobody_could_reckon_with_is_parked(quantity: str, price: str) -> None:
     (problem,) = read(statement([buy(1, quantity=quantity, price=price)]))

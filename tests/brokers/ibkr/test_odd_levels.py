@@ -135,6 +135,20 @@ def test_positions_told_by_lots_alone_are_a_finding(levels: list[str], said: boo
     assert ("positions-lots-alone" in {finding.code for finding in reading.summary.findings}) is said
 
 
+def test_lots_of_positions_are_known_by_their_opening_where_no_level_tells() -> None:
+    columns = POSITIONS.replace("LevelOfDetail", "OpenDateTime")
+    held = "{},USD,20251119,{},190,{}"
+    rows, reading = read(
+        columns,
+        held.format("AAPL,US0378331005", 10, ""),
+        held.format("AAPL,US0378331005", 4, "20250101;100000"),
+        held.format("AAPL,US0378331005", 6, "20250102;100000"),
+        held.format("SAP,DE0007164600", 5, "20250102;100000"),
+    )
+    assert [row.quantity for row in rows if isinstance(row, Position)] == [10, 5]
+    assert reading.summary.summaries == 2
+
+
 @pytest.mark.parametrize("level", ["ORDER", "Symbol Summary", "ASSET_SUMMARY", "Closed Lot", "WASH_SALE"])
 def test_a_level_of_trades_that_sums_up_is_left_out(level: str) -> None:
     rows, reading = read(f"{TRADE_COLUMNS},LevelOfDetail", f"{buy(1)},Execution", f"{buy(1)},{level}")
