@@ -26,6 +26,7 @@ class Found:
     date_order_is_guess: bool
     undated_positions: bool
     unsettled_options: bool
+    settlements_untold: bool  # of options on an index
     lots_alone: bool  # of positions
     nameless_trades: int  # rows left out as summaries, told by their missing Trade ID alone
     unmultiplied: frozenset[str]  # symbols of options and futures without a multiplier
@@ -94,6 +95,15 @@ def examine(found: Found) -> tuple[Finding, ...]:
                 Severity.NOTE,
                 "Open Positions do not say of which day they are, so nothing is compared with them.",
                 f"{_EDIT} → Sections → Open Positions, tick Report Date.",
+            )
+        )
+    if found.settlements_untold:
+        findings.append(
+            Finding(
+                "section-missing:option-exercises",
+                Severity.WARNING,
+                "Options on an index were exercised or assigned: what they were settled for in cash is missing.",
+                f"{_EDIT} → Sections → Option Exercises, Assignments and Expirations, tick all fields.",
             )
         )
     if found.unsettled_options:

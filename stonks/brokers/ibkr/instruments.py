@@ -12,6 +12,11 @@ from decimal import Decimal
 # Classes whose price is that of one of several units.
 CONTRACTS = frozenset({"OPT", "FUT", "FOP", "FSOPT", "FSFOP", "SSF"})
 
+# Options on these are settled in cash (Cboe and Eurex); the list is for a hint, not complete.
+_INDEX_OPTION = re.compile(
+    r"(?:SPXW?|XSP|NDXP?|XND|RUTW?|MRUT|VIXW?|DJX|OEX|XEO) +\d{6}[CP]\d{8}|[CP] (?:OESX|ODAX|OSMI) +\d{8} .*"
+)
+
 _PAIR = re.compile(r"[A-Z]{3}\.[A-Z]{3}")
 _OCC_OPTION = re.compile(r"[A-Z0-9.]{1,6} +\d{6}[CP]\d{8}")
 _EUREX_OPTION = re.compile(r"[CP] [A-Z0-9]+ +\d{8} .*")
@@ -27,6 +32,11 @@ _CFD = re.compile(r"[A-Z0-9]+n")
 
 def is_pair(symbol: str) -> bool:
     return _PAIR.fullmatch(symbol) is not None
+
+
+def is_index_option(symbol: str) -> bool:
+    """Of the best known ones."""
+    return _INDEX_OPTION.fullmatch(symbol) is not None
 
 
 def asset_class_of(told: str, symbol: str, isin: str, isin_is_told: bool) -> str | None:

@@ -35,6 +35,11 @@ class RowReader:
         return self._trades.unmultiplied
 
     @property
+    def settles_in_cash(self) -> bool:
+        """Whether options on an index seem to have been exercised or assigned."""
+        return self._trades.has_index_options and not self._trades.codes.isdisjoint(("A", "Ex"))
+
+    @property
     def cash_types(self) -> Iterable[str]:
         """The names of the types of cash met."""
         return self._cash.types

@@ -17,7 +17,7 @@ from stonks.brokers.ibkr import doctor
 from stonks.brokers.ibkr.csv_frame import check_csv, read_csv
 from stonks.brokers.ibkr.dates import DateReader, slashed_order
 from stonks.brokers.ibkr.envelope import Shape, read_envelope, shape_of
-from stonks.brokers.ibkr.frame import CASH, ISIN_TOLD, TRADES, Block, Blocks, Frame
+from stonks.brokers.ibkr.frame import CASH, EXERCISES, ISIN_TOLD, TRADES, Block, Blocks, Frame
 from stonks.brokers.ibkr.reading import Shared, Take
 from stonks.brokers.ibkr.refusals import refuse
 from stonks.brokers.ibkr.rows import RowReader
@@ -152,6 +152,7 @@ class FlexReading:
             date_order_is_guess=self._guessed,
             undated_positions=tally.undated,
             unsettled_options=tally.unsettled,
+            settlements_untold=reader.settles_in_cash and EXERCISES not in frame.columns,
             lots_alone=reader.position_levels == {"LOT"},
             nameless_trades=tally.nameless,
             unmultiplied=frozenset(reader.unmultiplied),

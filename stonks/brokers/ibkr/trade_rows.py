@@ -28,7 +28,7 @@ from stonks.brokers.ibkr.cells import (
 )  # fmt: skip
 from stonks.brokers.ibkr.dates import Told
 from stonks.brokers.ibkr.frame import ISIN_TOLD, Block, Table, isin_columns
-from stonks.brokers.ibkr.instruments import CONTRACTS, asset_class_of, is_pair, multiplier_of
+from stonks.brokers.ibkr.instruments import CONTRACTS, asset_class_of, is_index_option, is_pair, multiplier_of
 from stonks.brokers.ibkr.reading import BROKER, Left, Shared, Take, Taken, beside_summaries
 from stonks.brokers.ibkr.remembered import Remembered
 from stonks.core.fingerprint import CANCELLED, plain, spelled_trade_identities, trade_identity
@@ -76,6 +76,8 @@ class TradeRows:
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
         self.levels: set[str] = set()  # of detail, as met
+        self.has_index_options = False
+        self.codes: set[str] = set()  # of trades, as met
         self.unmultiplied: set[str] = set()  # symbols of contracts that tell no multiplier
         self._quantities = Remembered(_quantity)
         self._fees = Remembered(_amount_reader("IBCommission"))
@@ -94,7 +96,7 @@ class TradeRows:
         taxes = table.read("taxes", self._taxes.__getitem__)
         originals = table.read("origtradeid", lambda text: identifier(text, "origtradeid"))
         _, codes = table.together(("opencloseindicator", "notescodes" if "notescodes" in table else "notes"))
-        codes_of = Remembered(_codes).__getitem__
+        codes_of = Remembered(self._read_codes).__getitem__
 
         def check_signs(deeds: Sequence[str], signed: Sequence[str]) -> None:
             """A closed lot has the side of the trade that closed it, and the sign of the one that opened it. A cancel is
@@ -164,6 +166,12 @@ class TradeRows:
 
         return take
 
+    def _read_codes(self, cells: tuple[str, ...]) -> str | None:
+        """The trade's codes: whether it opened or closed, which has a column of its own, before the others."""
+        found = [code.strip() for text in map(clean, cells) for code in text.split(";")]
+        self.codes.update(found)
+        return ";".join(filter(None, dict.fromkeys(found))) or None
+
     def _deal_reader(self, names: tuple[str, ...], table: Table) -> Callable[[tuple[str, ...]], _Deal | None]:
         unsided = "buysell" not in table
 
@@ -193,6 +201,7 @@ class TradeRows:
             if asset_class == "CASH" and not is_pair(symbol):
                 raise ValueError(f"“{symbol}” names no pair of currencies. Add the field Symbol to the query.")
             multiplier = multiplier_of(number_or_none(cells, "multiplier", "Multiplier"), asset_class, symbol)
+            self.has_index_options = self.has_index_options or is_index_option(symbol)
             if multiplier is None and asset_class in CONTRACTS:
                 self.unmultiplied.add(symbol or isin)
             return _Deal(
@@ -243,12 +252,6 @@ def _quantity(text: str) -> _Quantity:
         raise ValueError("The quantity is zero.")
     size = abs(signed)
     return _Quantity(size, plain(size), _deed(Side.SELL if signed < 0 else Side.BUY, cancels=False))
-
-
-def _codes(cells: tuple[str, ...]) -> str | None:
-    """The trade's codes: whether it opened or closed, which has a column of its own, before the others."""
-    found = [code.strip() for text in map(clean, cells) for code in text.split(";")]
-    return ";".join(filter(None, dict.fromkeys(found))) or None
 
 
 def _side(text: str) -> Side:

@@ -109,6 +109,25 @@ def test_shares_that_an_option_delivered_are_told_by_trades_alone() -> None:
     assert (rows, reading.summary.ignored) == ([], 2)
 
 
+INDEX, SHARE = "SPXW  251219P05200000", "GME   251219P00020000"
+
+
+@pytest.mark.parametrize(
+    ("symbol", "codes", "more", "said"),
+    [
+        (INDEX, "A;C", "", True), (INDEX, "Ex", "", True), ("C OESX 20251219 5000 M", "A", "", True), (INDEX, "C;P", "", False),
+        (INDEX, "Ep", "", False), (SHARE, "A;C", "", False),
+        (INDEX, "A", as_csv(OPTIONS, OPTION.format("Cash Settlement", 0, -25000)), False),
+    ],
+)  # fmt: skip
+def test_an_index_option_assigned_without_the_section_that_tells_its_price_is_a_finding(
+    symbol: str, codes: str, more: str, said: bool
+) -> None:
+    columns = "Symbol,AssetClass,Multiplier,TradeID,TradeDate,Buy/Sell,Quantity,TradePrice,CurrencyPrimary,Notes/Codes"
+    _, reading = read(f"{columns}\n{symbol},OPT,100,1,20251219,BUY,1,0,USD,{codes}\n{more}")
+    assert ("section-missing:option-exercises" in {finding.code for finding in reading.summary.findings}) is said
+
+
 MOVED = "USD,GLOB,LU0974299876,20260430,FOP,{},{},0,{}"
 
 
