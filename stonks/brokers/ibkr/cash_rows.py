@@ -20,7 +20,7 @@ from stonks.brokers.ibkr.cells import (
 from stonks.brokers.ibkr.frame import Block, Table, isin_columns
 from stonks.brokers.ibkr.reading import BROKER, Shared, Take, Taken, beside_summaries
 from stonks.brokers.ibkr.remembered import Remembered
-from stonks.brokers.ibkr.survey import sums_up
+from stonks.brokers.ibkr.survey import of_all_accounts
 from stonks.core.fingerprint import plain, spelled_cash_identity
 from stonks.core.records import CashKind, CashTransaction
 
@@ -32,6 +32,7 @@ _REPEATING = (
 
 class _Sort(NamedTuple):
     level: str
+    of_all_accounts: bool  # it says so by a dash
     text: str  # of the type
     name: str  # of the type
     incoming: CashKind | None  # what it is when the amount is positive or nothing; None: not known
@@ -77,7 +78,11 @@ class CashRows:
             external_ids = identifiers(told_ids, "transactionid")
             if not all(external_ids):
                 told_in_detail = [
-                    not (sort.level or clean(told_id)) and survey.is_told_in_detail(row, amount, dates)
+                    not (sort.level or clean(told_id))
+                    and (
+                        (sort.of_all_accounts and sort.name in survey.detailed_types)
+                        or survey.is_told_in_detail(row, amount, dates)
+                    )
                     for sort, told_id, row, (amount, _) in zip(sorts, told_ids, block.named(), sums, strict=True)
                 ]
                 if any(told_in_detail):
@@ -124,11 +129,12 @@ class CashRows:
             name = cash_types.type_name(text)
             self.types.add(name)
             level = cells.get("levelofdetail", "").strip().upper() or table.level
-            if sums_up(cells, level) and name in survey.detailed_types:
+            if level == "SUMMARY" and name in survey.detailed_types:
                 return None
             symbol, isin = text_of(cells, "symbol"), isin_of(cells)
             return _Sort(
                 level=level,
+                of_all_accounts=of_all_accounts(cells),
                 text=text,
                 name=name,
                 incoming=cash_types.kind_of(name, incoming=True),

@@ -33,7 +33,7 @@ from stonks.brokers.ibkr.frame import (
 )  # fmt: skip
 from stonks.brokers.ibkr.reading import BROKER, CashTold, Left, Shared, Take, Taken, Unmarked
 from stonks.brokers.ibkr.seldom_rows import grant, settlement
-from stonks.brokers.ibkr.survey import position_group, sums_up
+from stonks.brokers.ibkr.survey import of_all_accounts, position_group
 from stonks.core.fingerprint import other_identity, plain
 from stonks.core.records import CashBalance, CorporateAction, FxRate, Position, Record, Transfer
 
@@ -74,13 +74,15 @@ class OtherRows:
     def _action(self, row: Row) -> Unmarked | Left:
         cells = row.cells
         survey = self._shared.survey
-        if sums_up(cells, row.level) and survey.details_actions:
+        unnamed = not (row.level or text_of(cells, "transactionid"))
+        sums_up = row.level == "SUMMARY" or (unnamed and of_all_accounts(cells))
+        if sums_up and survey.details_actions:
             return Left.SUMMARY
         told = text_of(cells, "datetime") or text_of(cells, "reportdate")
         day = self._day_of(told, "Date/Time")
         quantity = number_of(cells, "quantity", "Quantity")
         external_id = identifier_of(cells, "transactionid")
-        if not (external_id or row.level) and survey.is_action_told_in_detail(row, self._shared.dates):
+        if unnamed and survey.is_action_told_in_detail(row, self._shared.dates):
             return Left.SUMMARY
         kind = text_of(cells, "type") or "OTHER"
         symbol, isin = text_of(cells, "symbol"), isin_of(cells)

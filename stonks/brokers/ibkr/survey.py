@@ -137,11 +137,9 @@ class Survey:
         return sums
 
 
-def sums_up(cells: dict[str, str], level: str) -> bool:
-    """Whether a row of cash or of a corporate action says that it sums up others: by its level of detail, or by the dash
-    that stands where an account would."""
-    accounts = cells.get("clientaccountid", ""), cells.get("accountid", "")
-    return level == "SUMMARY" or (not level and "-" in (account.strip() for account in accounts))
+def of_all_accounts(cells: dict[str, str]) -> bool:
+    """Whether a dash stands where an account would, as on sums."""
+    return "-" in (cells.get(name, "").strip() for name in ("clientaccountid", "accountid"))
 
 
 @dataclass(slots=True)

@@ -35,6 +35,14 @@ def test_the_dash_for_an_account_tells_a_sum_of_cash() -> None:
     assert (amounts(rows), reading.summary.summaries) == ([Decimal(-10), Decimal("-4.5")], 2)
 
 
+def test_a_masked_account_hides_no_row_that_has_an_id() -> None:
+    rows, _ = read(CASH, *(f"-,,,20251105,-10,Other Fees,{own},USD" for own in (1, 2)))
+    assert len(rows) == 2
+    header = "ClientAccountID,Symbol,ISIN,CurrencyPrimary,Date/Time,Quantity,Type,ActionDescription,TransactionID"
+    rows, _ = read(header, *(f"-,NVDA,US67066G1040,USD,20240607,{size},FS,SPLIT,{size}" for size in (90, 30)))
+    assert len(rows) == 2
+
+
 def test_sums_of_all_accounts_count_where_nothing_is_told_in_detail() -> None:
     rows, reading = read(CASH, "-,,,20251105,-10,Other Fees,,USD", "U1,,,20251105,3,Broker Interest Received,4,USD")
     assert (amounts(rows), reading.summary.summaries) == ([Decimal(-10), Decimal(3)], 0)
