@@ -67,7 +67,9 @@ class Rebooked:
             Entry.portfolio_id == self._portfolio_id, Entry.entry_date == row["entry_date"], Entry.cancels
         )
         stored = [{name: getattr(entry, name) for name in row} for entry in db.session.scalars(known)]
-        return any(_takes_back(cancel, row) for cancel in (*self._cancels, *stored))
+        # What is booked again comes with the cancel: where the entry is that, the ledger has had the cancel since.
+        told = [] if record.commission else self._cancels
+        return any(_takes_back(cancel, row) for cancel in (*told, *stored))
 
 
 def _takes_back(cancel: dict[str, Any], row: dict[str, Any]) -> bool:

@@ -77,6 +77,15 @@ def test_a_trade_that_was_only_taken_back_is_gone(portfolio_id: int, clock: Cloc
     assert cash_after(portfolio_id, clock, SHARES, ((1,), (1, 2), (2,))) == {"EUR": Decimal("-2.8055")}
 
 
+def test_the_cancel_of_an_equal_trade_takes_back_none_whose_commission_is_told_later(
+    portfolio_id: int, clock: Clock
+) -> None:
+    one, other = SHARES[1].replace("-2.8055", "0").replace("3571384109", "5"), SHARES[1]
+    rows = {1: one, 2: other, 3: one.replace(",0,", ",-2.8055,"), 4: SHARES[2]}
+    assert cash_after(portfolio_id, clock, rows, ((1, 2), (3, 2, 4))) == {"EUR": Decimal("-5616.611")}
+    assert folding(portfolio_id).held().books["LU0380865021/EUR"].quantity == 100
+
+
 def test_without_a_cancel_another_commission_amends_the_trade(portfolio_id: int, clock: Clock) -> None:
     assert cash_after(portfolio_id, clock, SHARES, ((1,), (3,))) == {"EUR": Decimal(-5611)}
 
