@@ -83,7 +83,7 @@ def correct(portfolio_id: int, entry: Entry, fact: str, now: datetime) -> None:
 
 
 @pytest.mark.parametrize("ledger_app", ["app"], indirect=True)
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=rows, steps=steps)
 def test_each_row_stands_once(
     new_portfolio: Callable[[], int], clock: Clock, rows: list[tuple[int, str, str]], steps: list[tuple[object, ...]]

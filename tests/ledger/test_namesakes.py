@@ -163,26 +163,28 @@ def test_the_same_trade_in_another_account_is_another_one(portfolio_id: int, clo
 
 def corrected(portfolio_id: int, clock: Clock, **otherwise: object) -> int:
     """The first trade, of which a person now says something else than its statement."""
-    entry = db.session.scalars(select(Entry).where(Entry.kind == "TRADE").order_by(Entry.id)).first()
+    trades = select(Entry).where(Entry.portfolio_id == portfolio_id, Entry.kind == "TRADE")
+    entry = db.session.scalars(trades.order_by(Entry.id)).first()
     assert entry is not None
     as_it_is = {field.name: getattr(entry, field.name) for field in fields(ManualEntry)}
     return manual.edit(portfolio_id, entry.id, ManualEntry(**as_it_is | otherwise), clock()).id
 
 
-@pytest.mark.parametrize("bodies", list(permutations((WIDE, NARROW, NARROWEST), 2)))
 @pytest.mark.parametrize(
     "otherwise", [{"price": Decimal(7)}, {"entry_date": date(2024, 1, 2)}, {"symbol": "OTHER", "isin": None}]
 )
 def test_what_a_person_corrected_is_known_under_another_name_and_stays_as_it_is(
-    portfolio_id: int, clock: Clock, bodies: tuple[bytes, ...], otherwise: dict[str, object]
+    new_portfolio: Callable[[], int], clock: Clock, otherwise: dict[str, object]
 ) -> None:
-    let_in(portfolio_id, bodies[0], clock)
-    corrected(portfolio_id, clock, description="once")
-    entry_id = corrected(portfolio_id, clock, **otherwise)
-    assert let_in(portfolio_id, bodies[1], clock).new == 0
-    assert let_in(portfolio_id, bodies[1], clock).batch_id is None
-    entry = db.session.get_one(Entry, entry_id)
-    assert {name: getattr(entry, name) for name in otherwise} == otherwise
+    for before, after in permutations((WIDE, NARROW, NARROWEST), 2):
+        portfolio_id = new_portfolio()
+        let_in(portfolio_id, before, clock)
+        corrected(portfolio_id, clock, description="once")
+        entry_id = corrected(portfolio_id, clock, **otherwise)
+        assert let_in(portfolio_id, after, clock).new == 0
+        assert let_in(portfolio_id, after, clock).batch_id is None
+        entry = db.session.get_one(Entry, entry_id)
+        assert {name: getattr(entry, name) for name in otherwise} == otherwise
 
 
 def test_a_trade_that_is_like_what_a_person_made_of_another_is_new(portfolio_id: int, clock: Clock) -> None:
@@ -192,12 +194,10 @@ def test_a_trade_that_is_like_what_a_person_made_of_another_is_new(portfolio_id:
     assert (outcome.new, outcome.known) == (1, 1)
 
 
-@pytest.mark.parametrize("bodies", list(permutations([(), ("ISIN",), ("TradeID", "ISIN")], 2)))
-def test_a_cancel_is_known_under_another_name(
-    portfolio_id: int, clock: Clock, bodies: tuple[tuple[str, ...], ...]
-) -> None:
+def test_a_cancel_is_known_under_another_name(new_portfolio: Callable[[], int], clock: Clock) -> None:
     trade = buy(1).split(",")
     cancel = ",".join([*trade[:2], "", trade[3], "BUY (Ca.)", f"-{trade[5]}", trade[6], "0", trade[8]])
-    for missing in bodies:
-        let_in(portfolio_id, without(*missing, trades=[buy(1), cancel], cash=[]), clock)
-    assert db.session.scalar(select(func.count()).select_from(Entry)) == 2
+    for before, after in permutations([(), ("ISIN",), ("TradeID", "ISIN")], 2):
+        portfolio_id = new_portfolio()
+        assert let_in(portfolio_id, without(*before, trades=[buy(1), cancel], cash=[]), clock).new == 2
+        assert let_in(portfolio_id, without(*after, trades=[buy(1), cancel], cash=[]), clock).new == 0
