@@ -225,7 +225,7 @@ def _restart(row: Connection, fields: Mapping[str, str], now: datetime) -> SyncR
 def _set_state(row: Connection, state: ConnectionState, now: datetime) -> None:
     if row.state != state:
         row.state, row.state_since = state, now
-    row.state_code = row.state_message = None
+    row.state_code = row.state_message = row.state_remedy = None
 
 
 def _refuse_while_locked(allowance: str | None, now: datetime) -> None:

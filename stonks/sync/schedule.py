@@ -127,7 +127,7 @@ def _started(connection_id: int, now: datetime) -> SyncRun | None:
         return None
     if row.state == ConnectionState.LOCKED_OUT:
         row.state, row.state_since = ConnectionState.ACTIVE, now
-        row.locked_until = row.state_code = row.state_message = None
+        row.locked_until = row.state_code = row.state_message = row.state_remedy = None
     return runs.start(row, "schedule", now)
 
 

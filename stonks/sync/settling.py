@@ -193,10 +193,11 @@ def _change_state(connection: Connection, transition: Transition, now: datetime)
         connection.state_since = now
     connection.state = transition.connection or connection.state
     if transition.connection is ConnectionState.ACTIVE:
-        connection.state_code = connection.state_message = connection.locked_until = None
+        connection.state_code = connection.state_message = connection.state_remedy = connection.locked_until = None
     else:
         connection.state_code = transition.code
-        connection.state_message = f"{transition.message} {transition.remedy}".strip() or None
+        connection.state_message = transition.message or None
+        connection.state_remedy = transition.remedy or None
 
 
 def _after_success(connection: Connection, broker: Broker, summary: StatementSummary, now: datetime) -> datetime:

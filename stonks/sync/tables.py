@@ -36,7 +36,8 @@ class Connection(Base):
     token_expires_on: Mapped[date | None]
     state: Mapped[str] = mapped_column(String(20))  # states.ConnectionState
     state_code: Mapped[str | None] = mapped_column(String(20))  # broker's code behind the state, "1012"
-    state_message: Mapped[str | None] = mapped_column(Text)  # in words, with the remedy
+    state_message: Mapped[str | None] = mapped_column(Text)  # what happened, in words
+    state_remedy: Mapped[str | None] = mapped_column(Text)  # what to do about it
     state_since: Mapped[datetime] = mapped_column(UtcDateTime)
     locked_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     slot: Mapped[int]  # 0..9999: stable place within the daily window

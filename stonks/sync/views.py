@@ -58,7 +58,8 @@ class ConnectionView:
     broker: str  # its code
     state: ConnectionState
     state_code: str | None
-    state_message: str | None
+    state_message: str | None  # what happened
+    state_remedy: str | None  # what to do about it
     state_since: datetime
     public_fields: dict[str, str]
     mask: str | None  # what stands in the secret's field; None when disconnected or unreadable
@@ -162,6 +163,7 @@ def of_connection(connection: Connection, running: SyncRun | None) -> Connection
         state=ConnectionState(connection.state),
         state_code=connection.state_code,
         state_message=connection.state_message,
+        state_remedy=connection.state_remedy,
         state_since=connection.state_since,
         public_fields=json.loads(connection.public_fields),
         mask=mask,

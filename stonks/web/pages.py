@@ -146,12 +146,11 @@ def _trouble(connection: ConnectionView, settings: str) -> list[Banner]:
             "The key that sealed it was lost or changed. Your transactions are untouched; paste the token again."
         )
         return [Banner("Connection", "danger", "The saved token can’t be opened.", text, "Paste the token", settings)]
-    if connection.state == ConnectionState.AUTH_FAILED:
-        return [Banner("Connection", "danger", "Auth failed.", why, "Fix the connection", settings)]
-    if connection.state == ConnectionState.QUERY_REJECTED:
-        return [
-            Banner("Connection", "danger", "Auth failed: the query was rejected.", why, "Fix the connection", settings)
-        ]
+    if connection.state in (ConnectionState.AUTH_FAILED, ConnectionState.QUERY_REJECTED):
+        rejected = connection.state == ConnectionState.QUERY_REJECTED
+        what = "Auth failed: the query was rejected." if rejected else "Auth failed."
+        text = Markup("{} Automatic sync is stopped; your transactions are untouched.").format(why)
+        return [Banner("Connection", "danger", what, text, "Fix the connection", settings)]
     if connection.state == ConnectionState.LOCKED_OUT:
         until = filters.moment(connection.locked_until) if connection.locked_until else ""
         text = Markup("{} Nothing is asked until {}.").format(why, until) if until else why

@@ -128,7 +128,7 @@ def test_a_lockout_is_told_and_nothing_is_asked_for_twelve_hours(ibkr: Desk, pra
     view = views.connection(ibkr.portfolio_id)
     assert view is not None
     assert (view.state, view.state_code) == ("LOCKED_OUT", "1025")
-    assert "Your token and query may well be right" in (view.state_message or "")
+    assert "Your token and query may well be right" in f"{view.state_message} {view.state_remedy}"
     assert view.locked_until is not None
     began = ibkr.clock()
     while ibkr.clock() < began + timedelta(hours=12):

@@ -122,7 +122,7 @@ def test_refused_credentials_stop_the_automatic_sync_until_saved_anew(
     assert desk.finish().state == "FAILED"
     view = views.connection(desk.portfolio_id)
     assert (view.state, view.state_code, view.next_run_at) == (state, "1012", None)
-    assert "Make a new one." in view.state_message
+    assert view.state_remedy == "Make a new one."
     desk.clock.advance(days=3)
     assert schedule.tick(desk.clock()) == 0
     with pytest.raises(StonksError):
@@ -131,7 +131,7 @@ def test_refused_credentials_stop_the_automatic_sync_until_saved_anew(
     desk.save({"query_id": QUERY, "token": "111122223333444455556666"})
     assert desk.finish().state == "SUCCEEDED"
     view = views.connection(desk.portfolio_id)
-    assert (view.state, view.state_message) == ("ACTIVE", None)
+    assert (view.state, view.state_message, view.state_remedy) == ("ACTIVE", None, None)
     assert view.next_run_at > desk.clock()
 
 

@@ -22,6 +22,7 @@ ACTIVE = ConnectionView(
     state=ConnectionState.ACTIVE,
     state_code=None,
     state_message=None,
+    state_remedy=None,
     state_since=NOW,
     public_fields={"query_id": "1234567"},
     mask="•••• 4321",
@@ -68,7 +69,7 @@ def test_dead_credentials_raise_a_banner_with_the_reason_and_the_way_to_the_form
     why = "IBKR says the token has expired (code 1012)."
     shown = frame.show(replace(ACTIVE, state=state, state_message=why, next_run_at=None))
     assert "Auth failed" in shown
-    assert why in shown
+    assert f"{why} Automatic sync is stopped; your transactions are untouched." in shown
     assert "Fix the connection" in shown
 
 
