@@ -85,7 +85,7 @@ class OwnExportReading:
                     counts["problems"] += 1
                     raw = ",".join(str(cell) for cell in row.values())[:2000]
                     digest = sha1(f"{_SECTION}|{raw}".encode(), usedforsecurity=False).digest()
-                    reason = "This row of an export was changed in a way that can't be read."
+                    reason = "This row of an export was changed in a way that can’t be read."
                     yield RowProblem(rows.line_num, _SECTION, reason, raw, digest)
                     continue
                 if self._currency and values["currency"] != self._currency:

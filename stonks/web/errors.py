@@ -24,7 +24,7 @@ WORDS = {
     400: ("That request could not be understood", "Nothing was changed. Go back, reload the page and try again."),
     403: ("That is not allowed", "Nothing was changed."),
     404: ("There is no such page", "It may have been deleted, or the address has a slip in it."),
-    405: ("That address does not work this way", "Nothing was changed. Go back and use the page's own buttons."),
+    405: ("That address does not work this way", "Nothing was changed. Go back and use the page’s own buttons."),
     413: ("That file is too large", "Nothing was imported."),
     422: ("That could not be done", "Nothing was changed."),
     429: ("Too many attempts", "Wait a minute, then try again."),

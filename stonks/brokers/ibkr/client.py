@@ -327,7 +327,7 @@ def _transport_failure(error: Exception) -> _Failure:
             "unreachable",
             "IBKR's service could not be reached from this machine.",
             elsewhere=_EITHER,
-            remedy=f"{TRY_LATER} If it lasts, look at this machine's connection to the internet.",
+            remedy=f"{TRY_LATER} If it lasts, look at this machine’s connection to the internet.",
         )
     message = "The connection to IBKR broke before the answer was complete."
     # IBKR may have begun a statement: a second request for it could count as one too many.

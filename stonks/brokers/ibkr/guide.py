@@ -133,7 +133,7 @@ GUIDE = Guide(
             "What happens when the token expires?",
             "IBKR answers with code 1012, the automatic sync stops and a banner says so. Your transactions stay. Make "
             "a new token, paste it over the old one and save: the next sync brings what was missed. If you enter the "
-            "token's expiry date, you are reminded 30, 7 and 1 days before.",
+            "token’s expiry date, you are reminded 30, 7 and 1 days before.",
         ),
         Question(
             "Can a transaction arrive twice?",
@@ -145,7 +145,7 @@ GUIDE = Guide(
             "Can I connect more than one portfolio?",
             "Yes. Each portfolio has its own connection. Use a query per account, or use one query for two portfolios "
             "and split it with Only this currency: EUR here, USD there. A conversion goes to the portfolio of the "
-            "pair's second currency, USD for EUR.USD.",
+            "pair’s second currency, USD for EUR.USD.",
         ),
         Question(
             "How do I turn it off?",
