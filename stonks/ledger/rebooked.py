@@ -67,9 +67,11 @@ class Rebooked:
             Entry.portfolio_id == self._portfolio_id, Entry.entry_date == row["entry_date"], Entry.cancels
         )
         stored = [{name: getattr(entry, name) for name in row} for entry in db.session.scalars(known)]
-        # What is booked again comes with the cancel: where the entry is that, the ledger has had the cancel since.
-        told = [] if record.commission else self._cancels
-        return any(_takes_back(cancel, row) for cancel in (*told, *stored))
+        if record.commission and any(_takes_back(cancel, row) for cancel in self._cancels):
+            # What is booked again comes with its cancel. The file has one, so where the entry were that, it would be
+            # here too: the cancel is of an equal trade.
+            return False
+        return any(_takes_back(cancel, row) for cancel in (*self._cancels, *stored))
 
 
 def _takes_back(cancel: dict[str, Any], row: dict[str, Any]) -> bool:

@@ -77,12 +77,13 @@ def test_a_trade_that_was_only_taken_back_is_gone(portfolio_id: int, clock: Cloc
     assert cash_after(portfolio_id, clock, SHARES, ((1,), (1, 2), (2,))) == {"EUR": Decimal("-2.8055")}
 
 
+@pytest.mark.parametrize("files", [((1, 2), (3, 2, 4)), ((1, 2, 4), (3, 2, 4))])
 def test_the_cancel_of_an_equal_trade_takes_back_none_whose_commission_is_told_later(
-    portfolio_id: int, clock: Clock
+    portfolio_id: int, clock: Clock, files: tuple[tuple[int, ...], ...]
 ) -> None:
     one, other = SHARES[1].replace("-2.8055", "0").replace("3571384109", "5"), SHARES[1]
     rows = {1: one, 2: other, 3: one.replace(",0,", ",-2.8055,"), 4: SHARES[2]}
-    assert cash_after(portfolio_id, clock, rows, ((1, 2), (3, 2, 4))) == {"EUR": Decimal("-5616.611")}
+    assert cash_after(portfolio_id, clock, rows, files) == {"EUR": Decimal("-5616.611")}
     assert folding(portfolio_id).held().books["LU0380865021/EUR"].quantity == 100
 
 
