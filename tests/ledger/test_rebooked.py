@@ -18,7 +18,7 @@ from stonks.ledger.repeats import ReadAs
 from stonks.services import services
 from tests.conftest import Clock
 from tests.ledger.shelf import bring
-from tests.statements import statement
+from tests.statements import TRADE_COLUMNS, statement
 
 SHARES = {
     1: "DXET,LU0380865021,3571384109,20210304,BUY,100,56.11,-2.8055,EUR",
@@ -85,6 +85,14 @@ def test_the_cancel_of_an_equal_trade_takes_back_none_whose_commission_is_told_l
     rows = {1: one, 2: other, 3: one.replace(",0,", ",-2.8055,"), 4: SHARES[2]}
     assert cash_after(portfolio_id, clock, rows, files) == {"EUR": Decimal("-5616.611")}
     assert folding(portfolio_id).held().books["LU0380865021/EUR"].quantity == 100
+
+
+def test_a_cancel_that_names_another_trade_takes_back_none_of_these(portfolio_id: int, clock: Clock) -> None:
+    header = f"{TRADE_COLUMNS},OrigTradeID"
+    for rows in ([f"{SHARES[1]},"], [f"{SHARES[2]},999", f"{SHARES[3]},"]):
+        body = "\n".join([header, *rows]).encode()
+        outcome = import_reading(portfolio_id, read_statement(BytesIO(body)), origin="upload", now=clock())
+    assert (outcome.new, outcome.amended) == (1, 1)
 
 
 def test_without_a_cancel_another_commission_amends_the_trade(portfolio_id: int, clock: Clock) -> None:
