@@ -66,7 +66,11 @@ class BulkInsert:
 
     def ready(self, rows: Iterable[Sequence[Any]]) -> Part:
         """Rows of values of the columns, at least one."""
-        return [_ready(column, word) for column, word in zip(zip(*rows, strict=True), self._words, strict=True)]
+        return self.ready_columns(zip(*rows, strict=True))
+
+    def ready_columns(self, columns: Iterable[Sequence[Any]]) -> Part:
+        """The same, column by column."""
+        return [_ready(column, word) for column, word in zip(columns, self._words, strict=True)]
 
     def write(self, parts: Iterable[Part], count: int, stamps: tuple[Any, ...]) -> None:
         """Inserts `count` rows within the running transaction."""
@@ -119,7 +123,7 @@ class BulkInsert:
         return f"INSERT INTO {self._table} ({', '.join(columns + self._stamps)}) {what} ON CONFLICT DO NOTHING"
 
 
-def _ready(column: tuple[Any, ...], word: Callable[[Any], str] | None) -> list[Any] | None:
+def _ready(column: Sequence[Any], word: Callable[[Any], str] | None) -> list[Any] | None:
     if not any(column) and column.count(None) == len(column):
         return None
     if word is None:

@@ -25,7 +25,7 @@ from stonks.ledger.bulk import BATCH_ROWS, BulkInsert, Spool, wide_cache
 from stonks.ledger.known import KnownRows, Told
 from stonks.ledger.namesakes import Namesakes
 from stonks.ledger.rebooked import Rebooked
-from stonks.ledger.recording import COLUMNS, StoredRow, imprints_of, values_of
+from stonks.ledger.recording import COLUMNS, StoredRow, columns_of, imprints_of
 from stonks.ledger.reported import ChangedFacts
 from stonks.ledger.tables import Entry, ImportBatch, ParkedRow, Portfolio
 
@@ -131,10 +131,11 @@ def prepare(portfolio_id: int, reading: Reading, ledger: str | None = None) -> P
             told, changed = _new_and_changed(told, part, known_rows, namesakes, rebooked)
             changes += changed
         if told:
-            fresh.append(inserting.ready([(*values_of(record), imprint) for record, imprint in told]))
+            records, imprints = zip(*told, strict=True)
+            fresh.append(inserting.ready_columns([*columns_of(records), imprints]))
     for record, before in rebooked.decided():
         if before is None and not known_rows.of([record.fingerprint]):
-            fresh.append(inserting.ready([(*values_of(record), *imprints_of([record]))]))
+            fresh.append(inserting.ready_columns([*columns_of([record]), imprints_of([record])]))
         elif before is not None and (change := amending.change_of(record, before)):
             changes.append(change)
     summary = reading.summary

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from hashlib import sha1
-from itertools import groupby
+from itertools import chain, groupby
 from operator import add, attrgetter
 from typing import Any, NamedTuple
 
@@ -117,9 +117,19 @@ def day_of(record: LedgerRecord | StoredRow) -> date:
     return day
 
 
+def columns_of(records: Sequence[LedgerRecord | StoredRow]) -> list[Sequence[Any]]:
+    """What values_of tells of each record, at least one, by columns: a first statement makes a hundred thousand of
+    them."""
+    found: list[list[Sequence[Any]]] = []
+    for kind, run in groupby(records, type):
+        alike = list(run)
+        found.append(_trades(alike) if kind is Trade else list(zip(*map(values_of, alike), strict=True)))
+    return found[0] if len(found) == 1 else [list(chain.from_iterable(parts)) for parts in zip(*found, strict=True)]
+
+
 def values_of(record: LedgerRecord | StoredRow) -> tuple[Any, ...]:
     """Column values of `Entry` for a record, in the order of COLUMNS: without portfolio, batch, origin and creation
-    time. Positional, because a first statement makes a hundred thousand of them."""
+    time."""
     if isinstance(record, Trade):
         return _trade(record)
     if isinstance(record, CashTransaction):
@@ -140,11 +150,24 @@ def row_of(record: LedgerRecord | StoredRow) -> dict[str, Any]:
 
 def _trade(r: Trade) -> tuple[Any, ...]:
     amount = gross_amount(r.side, r.cancels, r.quantity, r.price, r.asset_class, r.multiplier)
+    return _laid_out(r, "TRADE", _SIDES[r.side], amount, None)
+
+
+def _trades(trades: Sequence[Any]) -> list[Sequence[Any]]:
+    """The same of many, by columns."""
+    c: Any = Trade._make(zip(*trades, strict=True))
+    amounts = list(map(gross_amount, c.side, c.cancels, c.quantity, c.price, c.asset_class, c.multiplier))
+    sides = [_SIDES[side] for side in c.side]
+    return list(_laid_out(c, ("TRADE",) * len(trades), sides, amounts, (None,) * len(trades)))
+
+
+def _laid_out(r: Any, kind: Any, side: Any, amount: Any, none: Any) -> tuple[Any, ...]:
+    """A trade's facts, or columns of those of many."""
     return (
-        r.fingerprint, "TRADE", _SIDES[r.side], r.trade_date, r.currency, r.external_id, r.cancels, r.quantity, r.price,
-        amount, None, None, None, None,
+        r.fingerprint, kind, side, r.trade_date, r.currency, r.external_id, r.cancels, r.quantity, r.price,
+        amount, none, none, none, none,
         r.commission, r.commission_currency, r.taxes, r.asset_class, r.multiplier, r.underlying, r.account,
-        r.original_id, r.executed_at, None, r.description, r.notes, r.symbol, r.isin,
+        r.original_id, r.executed_at, none, r.description, r.notes, r.symbol, r.isin,
     )  # fmt: skip
 
 

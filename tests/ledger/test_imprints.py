@@ -21,7 +21,7 @@ from stonks.db import db
 from stonks.factory import create_app
 from stonks.ledger import importing, known, manual
 from stonks.ledger.known import KnownRows
-from stonks.ledger.recording import IMPRINTED, imprint, imprints_of
+from stonks.ledger.recording import IMPRINTED, imprint, imprints_of, row_of
 from stonks.ledger.tables import Entry
 from stonks.migrating import init_app
 from tests.conftest import Clock
@@ -214,7 +214,7 @@ def test_entries_of_before_get_the_imprint_of_what_they_hold(
                 connection.exec_driver_sql(sql.format(now.replace(tzinfo=None).isoformat(" ", "microseconds")))
             old = Entry.__table__.c
             for row in ODD:
-                values = dict(zip(importing.COLUMNS, importing.values_of(row), strict=True))
+                values = row_of(row)
                 values |= {"portfolio_id": 1, "origin": "sync", "created_at": now}
                 connection.execute(
                     insert(Entry.__table__).values(**{old[name].name: value for name, value in values.items()})
