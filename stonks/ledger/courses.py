@@ -43,15 +43,34 @@ class Made(NamedTuple):
     years: list[Row]  # SnapshotCourse
 
 
-def of_family(found: Folding, held: Holdings, closed: Closed, marks: Marks, rates: Rates) -> dict[str, Made]:
-    """By key, of all instruments of a family."""
+class Earlier(NamedTuple):
+    """What an instrument's course was before a year."""
+
+    year: int
+    held: Decimal  # before the steps
+    steps: dict[date, Step]  # of the days whose prices may serve in that year
+    lacking: str  # as stored, of all years
+
+    @property
+    def quantity(self) -> Decimal:
+        """At the year's beginning."""
+        return self.steps[max(self.steps)].quantity if self.steps else self.held
+
+
+NOTHING = Earlier(date.min.year, ZERO, {}, "[]")
+
+
+def of_family(
+    found: Folding, held: Holdings, closed: Closed, marks: Marks, rates: Rates, earlier: Mapping[str, Earlier]
+) -> dict[str, Made]:
+    """By key, of all instruments of a family. `earlier`: where `found` does not begin at the beginning, by key."""
     instruments = found.instruments
     movements = in_order(found.movements).movements
     openings = flows.opening_worths(found.movements, marks, instruments)
     incomplete = {book.key for book in held.incomplete()}
     part_of = flows.parts(instruments, held.books.keys(), incomplete, openings)
     money = flows.flows(movements, found.receipts, instruments, part_of, openings, rates)
-    steps = courses.steps(movements)
+    steps = courses.steps(movements, {key: one.quantity for key, one in earlier.items()})
     begun: dict[str, date] = {}
     transferred = set()
     for item in found.movements:
@@ -63,13 +82,14 @@ def of_family(found: Folding, held: Holdings, closed: Closed, marks: Marks, rate
         mine: Flows = money[key]
         flows.add_gains(mine, closed.get(key, ()))
         whole = part_of[key] is not flows.Part.NONE
-        worths = courses.worths(steps.get(key, {}), marks.get(key, ()), one.unit) if whole else {}
+        before = earlier.get(key, NOTHING)
+        worths = _worths(before, steps.get(key, {}), marks.get(key, ()), one.unit) if whole else {}
         facts = {
             "part": str(part_of[key]),
             "begun": begun.get(key),
             "transferred": key in transferred,
             "flows_unconverted": mine.unconverted,
-            "lacking": lacking_text(worths),
+            "lacking": _lacking(before, worths),
         }
         result[key] = Made(facts, list(_years(key, steps.get(key, {}), mine.days, worths)))
     return result
@@ -77,22 +97,14 @@ def of_family(found: Folding, held: Holdings, closed: Closed, marks: Marks, rate
 
 def revalued(portfolio_id: int, one: Instrument, lacking: str, marks: Sequence[Price], year: int) -> Made:
     """The same lots at other prices since the beginning of `year`; `marks`: since `priced_since` of it."""
+    before = earlier(portfolio_id, one.key, lacking, year)
     columns = (SnapshotCourse.year, SnapshotCourse.steps, SnapshotCourse.money)
-    mine = select(*columns).where(SnapshotCourse.portfolio_id == portfolio_id, SnapshotCourse.key == one.key)
-    first, since = date(year, 1, 1), priced_since(year)
-    held, steps = ZERO, {}
-    with_steps = mine.where(SnapshotCourse.year < year, SnapshotCourse.steps != "{}")
-    before = db.session.execute(with_steps.order_by(SnapshotCourse.year.desc()).limit(2))
-    for row in sorted(before, key=lambda row: row.year):
-        for on, step in days_of(row.year, row.steps, step_of):
-            if on < since:
-                held = step.quantity
-            else:
-                steps[on] = step
-    rows = {row.year: row for row in db.session.execute(mine.where(SnapshotCourse.year >= year))}
+    mine = (SnapshotCourse.portfolio_id == portfolio_id, SnapshotCourse.key == one.key, SnapshotCourse.year >= year)
+    rows = {row.year: row for row in db.session.execute(select(*columns).where(*mine))}
+    steps: dict[date, Step] = {}
     for row in rows.values():
         steps.update(days_of(row.year, row.steps, step_of))
-    worths = {on: worth for on, worth in courses.worths(steps, marks, one.unit, held).items() if on >= first}
+    worths = _worths(before, steps, marks, one.unit)
     by_year = _by_year(worths)
     years = [
         {
@@ -104,18 +116,41 @@ def revalued(portfolio_id: int, one: Instrument, lacking: str, marks: Sequence[P
         }
         for of in sorted(rows.keys() | by_year.keys())
     ]
-    kept = [[on, change] for on, change in json.loads(lacking) if on < first.isoformat()]
-    facts = {"lacking": json.dumps(kept + json.loads(lacking_text(worths)))}
+    facts = {"lacking": _lacking(before, worths)}
     return Made(facts, [row for row in years if any(row[name] != "{}" for name in ("steps", "money", "worths"))])
+
+
+def earlier(portfolio_id: int, key: str, lacking: str, year: int) -> Earlier:
+    """As it is stored. `lacking`: of the holding."""
+    columns = (SnapshotCourse.year, SnapshotCourse.steps)
+    mine = (SnapshotCourse.portfolio_id == portfolio_id, SnapshotCourse.key == key)
+    with_steps = select(*columns).where(*mine, SnapshotCourse.year < year, SnapshotCourse.steps != "{}")
+    before = db.session.execute(with_steps.order_by(SnapshotCourse.year.desc()).limit(2))
+    held, steps = ZERO, {}
+    for row in sorted(before, key=lambda row: row.year):
+        for on, step in days_of(row.year, row.steps, step_of):
+            if on < priced_since(year):
+                held = step.quantity
+            else:
+                steps[on] = step
+    return Earlier(year, held, steps, lacking)
+
+
+def _worths(before: Earlier, steps: Mapping[date, Step], marks: Sequence[Price], unit: Decimal) -> dict[date, Worth]:
+    """Since the beginning of that year."""
+    found = courses.worths({**before.steps, **steps}, marks, unit, before.held)
+    return {on: worth for on, worth in found.items() if on.year >= before.year}
+
+
+def _lacking(before: Earlier, since: Mapping[date, Worth]) -> str:
+    kept = [[on, change] for on, change in json.loads(before.lacking) if int(on[:4]) < before.year]
+    changed = [[on.isoformat(), one.lacking] for on, one in sorted(since.items()) if one.lacking]
+    return json.dumps(kept + changed)
 
 
 def priced_since(year: int) -> date:
     """The first day whose price may serve in that year, and some more."""
     return date(max(year, 2), 1, 1) - 2 * OLD
-
-
-def lacking_text(worths: Mapping[date, Worth]) -> str:
-    return json.dumps([[on.isoformat(), one.lacking] for on, one in sorted(worths.items()) if one.lacking])
 
 
 def lacking_of(text: str) -> list[tuple[date, int]]:
@@ -154,8 +189,8 @@ def replace(
     """Puts `years`, all there are of the keys of `new`, in the place of what is there of the keys of both, and into the
     portfolio's sums. `since`: by key, the year before which all stays as it is. Within the transaction that does so for
     their holdings."""
-    stored = _stored(portfolio_id, old.keys() | new.keys())
-    before = {(row.key, row.year): row for row in stored if since is None or row.year >= since[row.key]}
+    stored, first = _stored(portfolio_id, old.keys() | new.keys()), since or {}
+    before = {(row.key, row.year): row for row in stored if row.year >= first.get(row.key, 0)}
     after = {(row["key"], row["year"]): row for row in years}
     texts: dict[tuple[Place, int], list[tuple[int, str, str]]] = defaultdict(list)
     written, gone = [], []

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from datetime import date
 from typing import Any
 
 from sqlalchemy import or_, select, text
@@ -60,18 +61,20 @@ class Families:
         return node
 
 
-def rows_of(portfolio_id: int, family: set[Name]) -> list[Any]:
-    """The entries of a family, in the order they fold."""
+def rows_of(portfolio_id: int, family: set[Name], since: date = date.min) -> list[Any]:
+    """The entries of a family from a day on, in the order they fold."""
     symbols = sorted({symbol for symbol, _ in family if symbol})
     isins = sorted({isin for _, isin in family if isin})
+    later = () if since == date.min else (Entry.entry_date >= since,)
     found: list[Any] = []
     for part in _parts(symbols):
-        found += folding.rows_of(portfolio_id, Entry.symbol.in_(part))
+        found += folding.rows_of(portfolio_id, Entry.symbol.in_(part), *later)
     for part in _parts(isins):
-        found += folding.rows_of(portfolio_id, Entry.symbol.is_(None), Entry.isin.in_(part))
+        found += folding.rows_of(portfolio_id, Entry.symbol.is_(None), Entry.isin.in_(part), *later)
     if ("", "") in family:
-        nameless = or_(Entry.isin.is_(None), Entry.asset_class.in_(DERIVATIVES))
-        found += folding.rows_of(portfolio_id, Entry.symbol.is_(None), nameless, Entry.kind.in_(MOVING))
+        no_isin = or_(Entry.isin.is_(None), Entry.asset_class.in_(DERIVATIVES))
+        nameless = (Entry.symbol.is_(None), no_isin, Entry.kind.in_(MOVING))
+        found += folding.rows_of(portfolio_id, *nameless, *later)
     found.sort(key=lambda row: (row.entry_date, row.id))
     return found
 

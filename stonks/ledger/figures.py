@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, CursorResult, and_, bindparam, case, func,
 from stonks.core.errors import NotFound, StonksError
 from stonks.core.records import FxRate
 from stonks.db import db, read
-from stonks.ledger import agreeing, prices, refolding, snapshot
+from stonks.ledger import agreeing, figure_rows, prices, snapshot
 from stonks.ledger.entries import Called
 from stonks.ledger.kept import Kept
 from stonks.ledger.snapshot import State
@@ -233,9 +233,9 @@ def _standing(portfolio: Portfolio, state: State, today: date) -> Standing:
     return Standing(
         view=overview(
             [one.valued for one in held],
-            refolding.gains_of(sums.gains),
+            figure_rows.gains_of(sums.gains),
             _income(months),
-            refolding.costs_of(sums.costs),
+            figure_rows.costs_of(sums.costs),
             unconverted=sum(row.unconverted for row in months if since <= row.month <= today),
             incomplete=incomplete or 0,
             closed=closed or 0,

@@ -110,7 +110,7 @@ def instruments(portfolio_id: int) -> list[Instrument]:
         .order_by(func.max(Entry.entry_date), func.max(Entry.id))
     )
     rows, positions = list(db.session.execute(query)), latest_positions(portfolio_id)
-    found, names = Folding(), _Names(chain(rows, positions))
+    found, names = Folding(), Names(chain(rows, positions))
     for row in chain((row for row in rows if row.kind in MOVING), positions):
         _know(found, names.key(row), names, row)
     return list(found.instruments.values())
@@ -129,8 +129,15 @@ def rows_of(portfolio_id: int, *conditions: ColumnElement[bool]) -> Iterator[Any
 
 def gathered(rows: Sequence[Any], positions: Sequence[Any]) -> Folding:
     """Entries and the broker's last positions as what portfolio/ folds."""
-    found = Folding(entries=len(rows))
-    names = _Names(chain(rows, positions))
+    found, names = Folding(), Names(chain(rows, positions))
+    gather(found, rows, names)
+    report(found, positions, names)
+    return found
+
+
+def gather(found: Folding, rows: Sequence[Any], names: Names) -> None:
+    """Adds entries, which come after all that were added before."""
+    found.entries += len(rows)
     for row in rows:
         if row.kind in MOVING and row.quantity:
             key = names.key(row)
@@ -141,41 +148,48 @@ def gathered(rows: Sequence[Any], positions: Sequence[Any]) -> Folding:
                 found.traded[key] = newer(found.traded.get(key), Price(row.price, row.entry_date, False))
         _receive(found, row, names)
         _count_cash(found, row)
-    _report(found, positions, names)
-    found.prices = dict(found.traded)
-    for key, mark in found.marked.items():
-        found.prices[key] = newer(found.prices.get(key), mark)
-    return found
 
 
 def receipts_of(rows: Iterable[Any]) -> list[Receipt]:
     """What entries brought and cost, without the instruments' names."""
-    found, names = Folding(), _Names(())
+    found, names = Folding(), Names(())
     for row in rows:
         _receive(found, row, names)
     return found.receipts
 
 
-class _Names:
+class Pair(NamedTuple):
+    """What a row of a security calls it, symbol and ISIN both told."""
+
+    symbol: str
+    isin: str
+    asset_class: None = None
+
+
+def pairs(rows: Iterable[Any]) -> set[tuple[str, str]]:
+    found = {(row.symbol, row.isin) for row in rows if row.asset_class not in DERIVATIVES}
+    return {(symbol, isin) for symbol, isin in found if symbol and isin}
+
+
+class Names:
     """One name for what rows call by ISIN or by symbol alone: a symbol that only ever had one ISIN means that one."""
 
     def __init__(self, rows: Iterable[Any]) -> None:
         isins: dict[str, set[str]] = defaultdict(set)
-        for row in rows:
-            if row.symbol and row.isin and row.asset_class not in DERIVATIVES:
-                isins[row.symbol.upper()].add(row.isin)
-        self._isin = {symbol: next(iter(found)) for symbol, found in isins.items() if len(found) == 1}
+        for symbol, isin in pairs(rows):
+            isins[symbol.upper()].add(isin)
+        self.told = {symbol: next(iter(found)) for symbol, found in isins.items() if len(found) == 1}
 
     def isin(self, row: Any) -> str | None:
         if row.asset_class in DERIVATIVES:
             return None
-        return row.isin or self._isin.get((row.symbol or "").upper())
+        return row.isin or self.told.get((row.symbol or "").upper())
 
     def key(self, row: Any) -> str:
         return instrument_key(self.isin(row), row.symbol, row.asset_class, row.currency)
 
 
-def _know(found: Folding, key: str, names: _Names, row: Any) -> None:
+def _know(found: Folding, key: str, names: Names, row: Any) -> None:
     """The newest row names the instrument; facts it leaves out stay as they were."""
     before = found.instruments.get(key)
     found.instruments[key] = Instrument(
@@ -244,7 +258,7 @@ def _trade_cash(row: Any, quantity: Decimal) -> Decimal:
     return cash + (row.taxes or _ZERO)
 
 
-def _receive(found: Folding, row: Any, names: _Names) -> None:
+def _receive(found: Folding, row: Any, names: Names) -> None:
     if row.kind == "CASH" and row.amount is not None:
         name = names.isin(row) or row.symbol
         kind = CashKind(row.type)
@@ -273,7 +287,15 @@ def latest_positions(portfolio_id: int) -> list[ReportedPosition]:
     return list(db.session.scalars(select(ReportedPosition).where(mine, or_(false(), *last))))
 
 
-def _report(found: Folding, positions: Iterable[Any], names: _Names) -> None:
+def shorts(positions: Iterable[Any], names: Names) -> frozenset[str]:
+    """Keys of what the broker's last positions hold short."""
+    found = Folding()
+    report(found, positions, names)
+    return found.reported_short
+
+
+def report(found: Folding, positions: Iterable[Any], names: Names) -> None:
+    """Adds the broker's word, once all entries are there."""
     held: dict[str, Held] = {}
     for row in positions:
         key = names.key(row)
@@ -286,3 +308,6 @@ def _report(found: Folding, positions: Iterable[Any], names: _Names) -> None:
             cost = None if cost is None or before.cost is None else cost + before.cost
         held[key] = Held(key, row.quantity + (before.quantity if before else _ZERO), row.as_of, cost)
     found.reported = list(held.values())
+    found.prices = dict(found.traded)
+    for key, mark in found.marked.items():
+        found.prices[key] = newer(found.prices.get(key), mark)

@@ -19,7 +19,7 @@ from stonks.ledger.tables import Entry
 from stonks.portfolio.movements import DERIVATIVES
 
 NAME, MONTH, POSITIONS, RATES = "name", "month", "positions", "rates"
-_PRICE = "price"  # and the year since which
+_PRICE = "price"  # and the year since which, as with names that were not marked as a whole
 MOST_DAYS = 5  # of a month; a change of more is marked as one of the month
 MOST = 20_000  # entries; a change of more is marked as a change of everything
 _FACTS = (Entry.kind, Entry.symbol, Entry.isin, Entry.asset_class, Entry.entry_date)
@@ -94,11 +94,20 @@ def of_price(name: str, isin: str, since: date) -> Mark:
 
 def years_by_name(stale: Iterable[Mark]) -> dict[tuple[str, str], int]:
     """The names of marks of prices, with the first year of each."""
-    found: dict[tuple[str, str], int] = {}
-    for kind, name, isin in stale:
-        year = int(kind.removeprefix(_PRICE))
-        found[name, isin] = min(year, found.get((name, isin), year))
-    return found
+    return _years(stale, _PRICE)
+
+
+def of_name(name: str, isin: str, since: date) -> Mark:
+    return f"{NAME} {since.year:04}", name, isin
+
+
+def is_name(mark: Mark) -> bool:
+    return mark[0].startswith(NAME)
+
+
+def years_to_fold(stale: Iterable[Mark]) -> dict[tuple[str, str], int]:
+    """The same of marks of names; the first year there is for one marked as a whole."""
+    return _years(stale, NAME)
 
 
 def of_month(day: date) -> str:
@@ -122,15 +131,25 @@ def days_by_month(stale: Iterable[Mark]) -> dict[date, set[date]]:
     return {first: set() if first in whole else found[first] for first in sorted(whole | found.keys())}
 
 
+def _years(stale: Iterable[Mark], of: str) -> dict[tuple[str, str], int]:
+    found: dict[tuple[str, str], int] = {}
+    for kind, name, isin in stale:
+        year = int(kind.removeprefix(of) or date.min.year)
+        found[name, isin] = min(year, found.get((name, isin), year))
+    return found
+
+
 def _of_rows(rows: Iterable[Any]) -> set[Mark]:
     marks: set[Mark] = set()
     days: dict[str, set[date]] = defaultdict(set)
+    named: dict[tuple[str, str], date] = {}
     for row in rows:
         days[of_month(row.entry_date)].add(row.entry_date)
         if row.kind != "FX":
             name = name_of(row.symbol, row.isin, row.asset_class)
             if row.kind != "CASH" or any(name):
-                marks.add((NAME, *name))
+                named[name] = min(row.entry_date, named.get(name, row.entry_date))
+    marks |= {of_name(*name, since) for name, since in named.items()}
     for month, some in days.items():
         whole = len(some) > MOST_DAYS
         marks |= {(MONTH, month, "")} if whole else {(MONTH, day.isoformat(), "") for day in some}

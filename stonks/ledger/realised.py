@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import bindparam, select
 
 from stonks.db import read
-from stonks.ledger import refolding
+from stonks.ledger import figure_rows
 from stonks.ledger.snapshot_tables import Snapshot, SnapshotHolding, SnapshotLot, instrument_of
 from stonks.portfolio.lots import ZERO, ClosedLot
 from stonks.portfolio.overview import Gains
@@ -50,7 +50,7 @@ class Sale(NamedTuple):
 def by_year(portfolio_id: int) -> dict[int, Gains]:
     """The newest first; only years in which a lot was closed."""
     found = read(_SUMS, portfolio_id=portfolio_id).first()
-    gains = refolding.gains_of(found.gains) if found else {}
+    gains = figure_rows.gains_of(found.gains) if found else {}
     return dict(sorted(gains.items(), reverse=True))
 
 

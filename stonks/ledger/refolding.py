@@ -5,34 +5,33 @@ from __future__ import annotations
 import json
 from calendar import monthrange
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import select
 
-from stonks.core.fingerprint import plain
 from stonks.db import db
-from stonks.ledger import courses, families, folding, history, month_days
-from stonks.ledger.entries import Called
+from stonks.ledger import checkpoints, courses, families, figure_rows, folding, history, month_days
+from stonks.ledger.checkpoints import Checkpoint, Start
 from stonks.ledger.families import Name
-from stonks.ledger.folding import Folding
+from stonks.ledger.figure_rows import Row
+from stonks.ledger.folding import Folding, Names
 from stonks.ledger.marks import name_of
 from stonks.ledger.month_days import MonthOfDays
 from stonks.ledger.snapshot_tables import SnapshotMonth
 from stonks.ledger.tables import Entry
 from stonks.portfolio import holdings, summary
+from stonks.portfolio.holdings import Holdings
 from stonks.portfolio.income import COUNTED, Receipt
-from stonks.portfolio.late import late
+from stonks.portfolio.late import looks_back
 from stonks.portfolio.lots import ZERO, Book, Method
-from stonks.portfolio.overview import Gains
-from stonks.portfolio.summary import NotingRates, Summary
+from stonks.portfolio.summary import EXACT, NotingRates
 from stonks.portfolio.valuation import Instrument
 from stonks.rates import RateTable
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ class Reckoning:
 
 @dataclass(slots=True)
 class Refolded:
-    """The rows of a family: its instruments, and the lots of each."""
+    """The rows of a family: its instruments, and the lots of each. Without those of the years before `since`."""
 
     holdings: list[Row] = field(default_factory=list)
     lots: list[Row] = field(default_factory=list)
@@ -66,31 +65,88 @@ class Refolded:
     years: list[Row] = field(default_factory=list)
     entries: int = 0
     names: set[str] = field(default_factory=set)  # that keys of the family can begin with
+    since: int = date.min.year
+    closed: int = 0  # lots before that
+    under: str = ""  # of checkpoints
+    points: list[Row] = field(default_factory=list)  # SnapshotCheckpoint
 
 
-def family(names: set[Name], by: Reckoning) -> Refolded:
-    rows = families.rows_of(by.portfolio_id, names)
-    mine = [row for row in by.positions if name_of(row.symbol, row.isin, row.asset_class) in names]
-    found = folding.gathered(rows, mine)
-    held = holdings.fold(found.movements, method=by.method, reported_short=found.reported_short)
+@dataclass(frozen=True, slots=True)
+class _Fold:
+    """A family's entries since a checkpoint, gathered and folded on from there."""
+
+    rows: list[Any]
+    called: Names
+    found: Folding
+    held: Holdings
+    then: Holdings  # on the day of the broker's word
+    points: list[Checkpoint]
+
+    @property
+    def single(self) -> Instrument | None:
+        """The family's only instrument."""
+        return next(iter(self.found.instruments.values())) if len(self.found.instruments) == 1 else None
+
+    @property
+    def counted(self) -> list[Receipt]:
+        """What a conversion of currencies cost is of no instrument, whatever its row calls itself."""
+        conversions = {row.id for row in self.rows if row.kind == "FX"}
+        of = (one for one in self.found.receipts if one.key and one.kind in COUNTED)
+        return [one for one in of if one.entry_id not in conversions]
+
+
+def family(names: set[Name], by: Reckoning, year: int = date.min.year) -> Refolded:
+    """`year`: nothing of the years before has changed."""
+    if by.as_of is not None:  # what was held that day is told too
+        year = min(year, by.as_of.year)
+    start = checkpoints.latest(by.portfolio_id, names, year)
+    if start is not checkpoints.NOTHING:
+        fold = _fold(names, by, start.point)
+        # Else what came since may change what was before.
+        if not checkpoints.reach_back(fold.rows) and not looks_back(fold.counted):
+            found = _refolded(names, by, start, fold)
+            if found.under == start.point.under:
+                return found
+    return _refolded(names, by, checkpoints.NOTHING, _fold(names, by, checkpoints.NOTHING.point))
+
+
+def _fold(names: set[Name], by: Reckoning, point: Checkpoint) -> _Fold:
+    rows = families.rows_of(by.portfolio_id, names, point.day)
+    positions = [row for row in by.positions if name_of(row.symbol, row.isin, row.asset_class) in names]
+    called = Names(chain(point.named(), rows, positions))
+    short = folding.shorts(positions, called)
+    found, books = point.gathered(), point.books(by.method)
+    points = []
+    for year, leg in checkpoints.legs(rows, point):
+        moved = len(found.movements)
+        folding.gather(found, leg, called)
+        held = holdings.fold(found.movements[moved:], method=by.method, reported_short=short, books=books)
+        if year is not None:
+            points.append(checkpoints.taken(year, point, found, books, rows))
+    folding.report(found, positions, called)
     then = held
     if by.as_of is not None and any(item.on > by.as_of for item in found.movements):
         until = [item for item in found.movements if item.on <= by.as_of]
-        then = holdings.fold(until, method=by.method, reported_short=found.reported_short)
+        then = holdings.fold(until, method=by.method, reported_short=short, books=point.books(by.method))
+    return _Fold(rows, called, found, held, then, points)
+
+
+def _refolded(names: set[Name], by: Reckoning, start: Start, fold: _Fold) -> Refolded:
+    point, found, rows = start.point, fold.found, fold.rows
     receipts = _receipts(found)
     reported = {one.key: one.quantity for one in found.reported}
-    result = Refolded(entries=len(rows), names=families.keys_of(names))
+    result = Refolded(entries=len(rows), names=families.keys_of(names), since=point.year, closed=point.closed)
     closed = {}
     for key, instrument in found.instruments.items():
         rates = NotingRates(by.rates, by.rates.stood_in)
-        one = summary.summarise(held.books.get(key) or Book(key), instrument, receipts[key], rates)
-        book_then = then.books.get(key)
+        one = summary.summarise(fold.held.books.get(key) or Book(key), instrument, receipts[key], rates)
+        book_then = fold.then.books.get(key)
         quantity_then = book_then.quantity if book_then else ZERO
         result.holdings.append(
-            _stored(one, by.portfolio_id)
-            | _priced(found, one.instrument, by)
+            figure_rows.stored(one, by.portfolio_id)
+            | figure_rows.priced(found, one.instrument, by.newest(one.instrument.currency))
             | {
-                "called": _called(found, instrument),
+                "called": figure_rows.called(found, instrument),
                 "oldest_rate": rates.oldest,
                 # Of the whole family, as whatever moved may have touched this one's lots.
                 "last_day": rows[-1].entry_date if rows else None,
@@ -100,19 +156,75 @@ def family(names: set[Name], by: Reckoning) -> Refolded:
                 "agrees": quantity_then == reported.get(key, ZERO),
             }
         )
-        result.lots += _lots(one, by.portfolio_id)
+        result.lots += figure_rows.lots(one, by.portfolio_id, point.closed)
         closed[key] = one.closed
-    marks = history.marks(by.portfolio_id, names, found.instruments.values())
-    made = courses.of_family(found, held, closed, marks, by.rates)
+    earlier = {}
+    if point.instrument is not None:
+        key = point.instrument.key
+        earlier[key] = courses.earlier(by.portfolio_id, key, start.lacking, point.year)
+    marks = history.marks(by.portfolio_id, names, found.instruments.values(), courses.priced_since(point.year))
+    made = courses.of_family(found, fold.held, closed, marks, by.rates, earlier)
     for row in result.holdings:
         row |= made[row["key"]].facts
         result.years += made[row["key"]].years
-    # What a conversion of currencies cost is of no instrument, whatever its row calls itself.
-    conversions = {row.id for row in rows if row.kind == "FX"}
-    counted = [one for one in found.receipts if one.key and one.kind in COUNTED and one.entry_id not in conversions]
-    result.income = _income(counted, by)
-    result.late = _late(counted, by.portfolio_id)
+    counted = fold.counted
+    result.income = figure_rows.income(counted, by.portfolio_id, by.rates)
+    result.late = figure_rows.late(counted, by.portfolio_id)
+    if fold.single is not None:
+        (row,) = result.holdings
+        result.under = checkpoints.under_of(fold.called, fold.single, row["part"])
+        if not row["flows_unconverted"]:
+            result.points = _points(fold, point, result.under, receipts[row["key"]], by)
+        if point.instrument is not None:
+            _add_earlier(row, start, fold.single, by)
     return result
+
+
+def _points(fold: _Fold, start: Checkpoint, under: str, receipts: list[Receipt], by: Reckoning) -> list[Row]:
+    found = []
+    for point in fold.points:
+        if point.instrument is not None and fold.single is not None:
+            closed = fold.held.books[point.instrument.key].closed[: point.closed - start.closed]
+            until = [one for one in receipts if one.on < point.day]
+            rates = NotingRates(by.rates, by.rates.stood_in)
+            book = Book(point.instrument.key, closed=closed)
+            since = summary.summarise(book, fold.single, until, rates)
+            found.append(checkpoints.summed(point, start, under, since, rates.oldest))
+    return checkpoints.rows(by.portfolio_id, found)
+
+
+def _add_earlier(row: Row, start: Start, what: Instrument, by: Reckoning) -> None:
+    """To a holding's figures since a checkpoint those of before. A lot's cost counts from the day it was opened, which
+    may be before: of these days what the lots changed that are no more goes, and what the present ones do comes."""
+    point = start.point
+    row["closed_lots"] += point.closed
+    row["income_base"] = EXACT.add(point.income, row["income_base"])
+    row["unconverted"] += point.unconverted
+    row["oldest_rate"] = min((day for day in (point.oldest_rate, row["oldest_rate"]) if day), default=None)
+    row["begun"] = point.begun or row["begun"]
+    row["transferred"] = point.transferred or row["transferred"]
+    row["last_day"] = row["last_day"] or point.last_day
+    gains = {year: one for year, one in figure_rows.gains_of(start.gains).items() if year < point.year}
+    row["gains"] = figure_rows.gains_text(gains | figure_rows.gains_of(row["gains"]))
+    costs = figure_rows.costs_of(start.costs)
+    gone = summary.costs(checkpoints.lots_since(by.portfolio_id, start), what, by.rates)
+    summary.replace_in(costs, gone, figure_rows.costs_of(row["costs"]))
+    row["costs"] = figure_rows.costs_text(costs)
+
+
+def _receipts(found: Folding) -> dict[str, list[Receipt]]:
+    """By instrument: of several listings of one ISIN, that in the receipt's currency, else the first."""
+    called: dict[str, list[Instrument]] = defaultdict(list)
+    for one in sorted(found.instruments.values(), key=lambda one: one.key):
+        for name in {one.isin or one.symbol, one.symbol}:
+            called[name].append(one)
+    given: dict[str, list[Receipt]] = defaultdict(list)
+    for receipt in found.receipts:
+        listings = called.get(receipt.key or "", [])
+        own = next((one for one in listings if one.currency == receipt.currency), listings[0] if listings else None)
+        if own is not None:
+            given[own.key].append(receipt)
+    return given
 
 
 def month(first: date, by: Reckoning, only: Collection[date] = ()) -> list[Row]:
@@ -160,134 +272,3 @@ def _kept_days(first: date, by: Reckoning, but: Collection[date]) -> tuple[month
 def last_day(of: date) -> date:
     """Of its month."""
     return of.replace(day=monthrange(of.year, of.month)[1])
-
-
-def gains_text(gains: Mapping[int, Gains]) -> str:
-    return json.dumps({str(year): [plain(one.gain), one.sales, one.unknown] for year, one in sorted(gains.items())})
-
-
-def gains_of(text: str) -> dict[int, Gains]:
-    return {
-        int(year): Gains(Decimal(gain), sales, unknown) for year, (gain, sales, unknown) in json.loads(text).items()
-    }
-
-
-def costs_text(costs: Mapping[date, Decimal]) -> str:
-    return json.dumps({day.isoformat(): plain(amount) for day, amount in sorted(costs.items())})
-
-
-def costs_of(text: str) -> dict[date, Decimal]:
-    return {date.fromisoformat(day): Decimal(amount) for day, amount in json.loads(text).items()}
-
-
-def _receipts(found: Folding) -> dict[str, list[Receipt]]:
-    """By instrument: of several listings of one ISIN, that in the receipt's currency, else the first."""
-    called: dict[str, list[Instrument]] = defaultdict(list)
-    for one in sorted(found.instruments.values(), key=lambda one: one.key):
-        for name in {one.isin or one.symbol, one.symbol}:
-            called[name].append(one)
-    given: dict[str, list[Receipt]] = defaultdict(list)
-    for receipt in found.receipts:
-        listings = called.get(receipt.key or "", [])
-        own = next((one for one in listings if one.currency == receipt.currency), listings[0] if listings else None)
-        if own is not None:
-            given[own.key].append(receipt)
-    return given
-
-
-def _called(found: Folding, what: Instrument) -> str:
-    moved = found.moved_as.get(what.key, set())
-    paid = [found.paid_as.get(name, set()) for name in (what.isin, what.symbol) if name]
-    return json.dumps({"moved": _in_order(moved), "paid": _in_order(set().union(*paid))})
-
-
-def _in_order(called: set[Called]) -> list[Called]:
-    return sorted(called, key=lambda one: (one[0] or "", one[1] or ""))
-
-
-def _stored(one: Summary, portfolio_id: int) -> Row:
-    what = one.instrument
-    return {
-        "portfolio_id": portfolio_id,
-        "key": what.key,
-        "name": what.key.rpartition("/")[0],
-        "is_open": bool(one.open),
-        "complete": not one.reasons,
-        "symbol": what.symbol,
-        "isin": what.isin,
-        "currency": what.currency,
-        "asset_class": what.asset_class,
-        "multiplier": what.multiplier,
-        "description": what.description,
-        "quantity": one.quantity,
-        "cost": one.cost,
-        "cost_known": one.cost_known,
-        "cost_base": one.cost_base,
-        "missing": one.missing,
-        "closed_lots": len(one.closed),
-        "income_base": one.income_base,
-        "unconverted": one.unconverted,
-        "reasons": json.dumps(one.reasons),
-        "gains": gains_text(one.gains),
-        "costs": costs_text(one.costs),
-    }
-
-
-def _priced(found: Folding, what: Instrument, by: Reckoning) -> Row:
-    traded, marked, bank = found.traded.get(what.key), found.marked.get(what.key), by.newest(what.currency)
-    return {
-        "traded": traded.price if traded else None,
-        "traded_on": traded.on if traded else None,
-        "mark": marked.price if marked else None,
-        "marked_on": marked.on if marked else None,
-        "bank_rate": bank[0] if bank else None,
-        "bank_day": bank[1] if bank else None,
-    }
-
-
-def _income(counted: list[Receipt], by: Reckoning) -> list[Row]:
-    return [
-        {"portfolio_id": by.portfolio_id, "name": name, "family": name.upper(), "year": year}
-        | {f"{what}_base": amount for what, amount in one._asdict().items()}
-        for (name, year), one in sorted(summary.by_year(counted, by.rates).items())
-    ]
-
-
-def _late(counted: list[Receipt], portfolio_id: int) -> list[Row]:
-    return [
-        {"portfolio_id": portfolio_id, "entry_id": one.receipt.entry_id, "name": one.receipt.key}
-        | {"family": (one.receipt.key or "").upper(), "concerns": one.concerns, "known_in": one.known_in}
-        for one in late(counted)
-    ]
-
-
-def _lots(one: Summary, portfolio_id: int) -> list[Row]:
-    common = {"portfolio_id": portfolio_id, "key": one.instrument.key}
-    closed = [
-        common
-        | {
-            "place": place,
-            "opened": lot.opened,
-            "closed": lot.closed,
-            "quantity": lot.quantity,
-            "cost": lot.cost,
-            "cost_known": lot.cost_known,
-            "proceeds": lot.proceeds,
-            "gain_base": gain,
-        }
-        for place, (lot, gain) in enumerate(one.closed)
-    ]
-    return closed + [
-        common
-        | {
-            "place": place,
-            "opened": lot.opened,
-            "closed": None,
-            "quantity": lot.quantity,
-            "cost": lot.cost,
-            "cost_known": lot.cost_known,
-            "proceeds": None,
-            "gain_base": None,
-        }
-        for place, lot in enumerate(one.open, len(closed))
-    ]

@@ -14,18 +14,17 @@ from itertools import islice
 from time import monotonic
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, true, update
 
 from stonks.core.errors import StonksError
 from stonks.db import db, in_transaction, insert_ignoring, read, transaction
-from stonks.ledger import courses, folding, marks, refolding, rekeying, repositioning, repricing
-from stonks.ledger.bulk import BATCH_ROWS, BulkInsert
-from stonks.ledger.courses import Place
-from stonks.ledger.families import Families, Name, every_name, keys_of
+from stonks.ledger import courses, folding, marks, refolding, rekeying, replacing, repositioning, repricing
+from stonks.ledger.families import Families, Name, every_name
 from stonks.ledger.marks import MONTH, NAME, POSITIONS, RATES, Mark, name_of
 from stonks.ledger.refolding import Reckoning, Refolded
 from stonks.ledger.snapshot_tables import (
     Snapshot,
+    SnapshotCheckpoint,
     SnapshotCourse,
     SnapshotHolding,
     SnapshotIncome,
@@ -37,7 +36,6 @@ from stonks.ledger.snapshot_tables import (
     SnapshotYear,
 )
 from stonks.ledger.tables import Entry, Portfolio
-from stonks.portfolio import summary
 from stonks.portfolio.lots import Method
 from stonks.rates import bank_version
 
@@ -57,7 +55,7 @@ _SOME_MARK = select(SnapshotMark.kind).where(SnapshotMark.portfolio_id == bindpa
 
 _FOUND = (
     SnapshotMark, SnapshotName, SnapshotHolding, SnapshotLot, SnapshotMonth, SnapshotIncome, SnapshotLate,
-    SnapshotCourse, SnapshotYear,
+    SnapshotCourse, SnapshotYear, SnapshotCheckpoint,
 )  # fmt: skip
 
 
@@ -142,8 +140,8 @@ def _step(portfolio: Portfolio, before: State | None, stale: list[Mark]) -> bool
         return part.rates(by_kind[RATES])
     if MONTH in by_kind:
         return part.months(by_kind[MONTH])
-    if NAME in by_kind:
-        return part.names([(name, isin) for _, name, isin in by_kind[NAME]])
+    if names := [mark for mark in stale if marks.is_name(mark)]:
+        return part.names(names)
     return part.prices(stale)
 
 
@@ -230,27 +228,29 @@ class _Part:
             marks.forget(self._id, [mark for mark in stale if marks.month_of(mark) in days])
         return True
 
-    def names(self, stale: list[Name]) -> bool:
-        families = Families(self._id, [*stale, *self._held])
+    def names(self, stale: list[Mark]) -> bool:
+        years = marks.years_to_fold(stale)
+        families = Families(self._id, [*years, *self._held])
         found: list[Refolded] = []
         done: set[Name] = set()
         entries = 0
-        for name in stale:
+        for name in years:
             if name not in done:
                 members = families.of(name)
-                found.append(refolding.family(members, self._by))
+                since = min(years[one] for one in members & years.keys())
+                found.append(refolding.family(members, self._by, since))
                 done |= members
                 entries += found[-1].entries
             if entries >= ENTRIES_AT_ONCE:
                 break
         with transaction():
-            if not self._still():
+            if not self._still(as_stored=any(one.since > date.min.year for one in found)):
                 return False
-            self._replace(keys_of(done), found)
+            replacing.families(self._id, found)
             moved = rekeying.move_along(self._id, found)
             marks.write(self._id, {marks.of_price(key.rpartition("/")[0], "", date.min) for key in moved})
             self._insert_names(done - families.stored)
-            marks.forget(self._id, [(NAME, *name) for name in stale if name in done])
+            marks.forget(self._id, [mark for mark in stale if mark[1:] in done])
         return True
 
     def prices(self, stale: list[Mark]) -> bool:
@@ -271,69 +271,22 @@ class _Part:
             marks.write(self._id, {(NAME, *name) for name in found.stale})
         return True
 
-    def _still(self, **values: Any) -> bool:
-        """Whether the ledger is as it was read; takes the lock that a change of it waits for."""
+    def _still(self, as_stored: bool = False, **values: Any) -> bool:
+        """Whether the ledger, and with `as_stored` the figures too, are as they were read; takes the lock that a change
+        of it waits for."""
         found = db.session.execute(
             update(Snapshot)
             .where(
                 Snapshot.portfolio_id == self._id,
                 Snapshot.version == self._before.version,
                 Snapshot.basis.is_not_distinct_from(self._before.basis),
+                Snapshot.foldings == self._before.foldings if as_stored else true(),
             )
             .values(foldings=Snapshot.foldings + 1, **values)
             .returning(Snapshot.portfolio_id)
             .execution_options(synchronize_session=False)
         )
         return found.first() is not None
-
-    def _replace(self, names: set[str], found: list[Refolded]) -> None:
-        """Puts what was refolded in the place of what was there, and into the sums over all instruments."""
-        old: list[Row[Any]] = []
-        for part in _parts(sorted(names)):
-            mine = (SnapshotHolding.portfolio_id == self._id, SnapshotHolding.name.in_(part))
-            old += db.session.execute(
-                select(
-                    SnapshotHolding.key,
-                    SnapshotHolding.gains,
-                    SnapshotHolding.costs,
-                    SnapshotHolding.part,
-                    SnapshotHolding.currency,
-                ).where(*mine)
-            )
-            db.session.execute(delete(SnapshotHolding).where(*mine))
-            for table in (SnapshotIncome, SnapshotLate):
-                of_family = (table.portfolio_id == self._id, table.family.in_(part))
-                db.session.execute(delete(table).where(*of_family))
-        for part in _parts([row.key for row in old]):
-            db.session.execute(
-                delete(SnapshotLot).where(SnapshotLot.portfolio_id == self._id, SnapshotLot.key.in_(part))
-            )
-        new = [one for refolded in found for one in refolded.holdings]
-        _insert(SnapshotHolding, new)
-        _insert(SnapshotIncome, [row for refolded in found for row in refolded.income])
-        _insert(SnapshotLate, [row for refolded in found for row in refolded.late])
-        _insert(SnapshotLot, [lot for refolded in found for lot in refolded.lots])
-        courses.replace(
-            self._id,
-            {row.key: Place(row.part, row.currency) for row in old},
-            {row["key"]: Place(row["part"], row["currency"]) for row in new},
-            [row for refolded in found for row in refolded.years],
-        )
-        columns = (Snapshot.gains, Snapshot.costs)
-        total = db.session.execute(select(*columns).where(Snapshot.portfolio_id == self._id)).one()
-        gains, costs = refolding.gains_of(total.gains), refolding.costs_of(total.costs)
-        for row in old:
-            summary.replace_gains_in(gains, refolding.gains_of(row.gains), {})
-            summary.replace_in(costs, refolding.costs_of(row.costs), {})
-        for one in new:
-            summary.replace_gains_in(gains, {}, refolding.gains_of(one["gains"]))
-            summary.replace_in(costs, {}, refolding.costs_of(one["costs"]))
-        db.session.execute(
-            update(Snapshot)
-            .where(Snapshot.portfolio_id == self._id)
-            .values(gains=refolding.gains_text(gains), costs=refolding.costs_text(costs))
-            .execution_options(synchronize_session=False)
-        )
 
     def _insert_names(self, names: Iterable[Name]) -> None:
         """Adds names and says of all which the broker's last positions have."""
@@ -381,19 +334,3 @@ def _update_by_key(portfolio_id: int, rows: list[dict[str, Any]]) -> None:
     db.session.connection().execute(
         query, [{"of_key": row["key"]} | {f"new_{name}": row[name] for name in names} for row in rows]
     )
-
-
-def _insert(model: Any, rows: list[dict[str, Any]]) -> None:
-    columns = tuple(column.name for column in model.__table__.columns if column.name != "portfolio_id")
-    if rows:
-        inserting = BulkInsert(model, columns, ("portfolio_id",))
-        ready = (
-            inserting.ready([[row[name] for name in columns] for row in rows[start : start + BATCH_ROWS]])
-            for start in range(0, len(rows), BATCH_ROWS)
-        )
-        inserting.write(ready, len(rows), (rows[0]["portfolio_id"],))
-
-
-def _parts(names: list[str]) -> Iterator[list[str]]:
-    for start in range(0, len(names), 500):
-        yield names[start : start + 500]

@@ -32,7 +32,7 @@ class Snapshot(Base):
 
 class SnapshotMark(Base):
     """What must be reckoned anew. kind "name": the instruments of a symbol and ISIN; "month": its income and
-    cash, or those of one day;
+    cash, or those of one day; "name 2025": nothing of the years before has changed;
     "positions": the broker's word changed; "rates": everything since the day in `name`; "price 2025":
     what a symbol or ISIN was quoted at since that year."""
 
@@ -119,6 +119,18 @@ class SnapshotCourse(Base):
     steps: Mapped[str] = mapped_column(Text)
     money: Mapped[str] = mapped_column(Text)
     worths: Mapped[str] = mapped_column(Text)
+
+
+class SnapshotCheckpoint(Base):
+    """How an instrument's fold stood at the beginning of a year, see ledger/checkpoints.py."""
+
+    __tablename__ = "snapshot_checkpoints"
+
+    portfolio_id: Mapped[int] = mapped_column(ForeignKey(_OWNER, ondelete="CASCADE"), primary_key=True)
+    key: Mapped[str] = mapped_column(String(80), primary_key=True)
+    year: Mapped[int] = mapped_column(primary_key=True)
+    under: Mapped[str] = mapped_column(Text)  # what of the whole the years before were folded by
+    state: Mapped[str] = mapped_column(Text)  # JSON
 
 
 class SnapshotYear(Base):

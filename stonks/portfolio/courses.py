@@ -49,10 +49,11 @@ class Money(NamedTuple):
     own_unknown: int = 0  # closed lots without a known cost
 
 
-def steps(movements: Iterable[Movement]) -> dict[str, dict[date, Step]]:
-    """By instrument. `movements`: in folding order, without those taken back."""
+def steps(movements: Iterable[Movement], before: Mapping[str, Decimal] | None = None) -> dict[str, dict[date, Step]]:
+    """By instrument. `movements`: in folding order, without those taken back; `before`: quantities before the first of
+    them, by key."""
     found: dict[str, dict[date, Step]] = {}
-    held: dict[str, Decimal] = {}
+    held = dict(before or {})
     for item in movements:
         days = found.setdefault(item.key, {})
         quantity = held[item.key] = EXACT.add(held.get(item.key, ZERO), item.quantity)

@@ -34,10 +34,15 @@ class Holdings:
 
 
 def fold(
-    movements: Iterable[Movement], *, method: Method = Method.FIFO, reported_short: frozenset[str] = frozenset()
+    movements: Iterable[Movement],
+    *,
+    method: Method = Method.FIFO,
+    reported_short: frozenset[str] = frozenset(),
+    books: dict[str, Book] | None = None,
 ) -> Holdings:
-    """`movements` in any order; `reported_short`: keys of what the broker says is held short."""
-    books: dict[str, Book] = {}
+    """`movements` in any order; `reported_short`: keys of what the broker says is held short; `books`: what movements of
+    earlier days left, folded on in place."""
+    books = {} if books is None else books
 
     def book(key: str) -> Book:
         if key not in books:

@@ -50,6 +50,11 @@ def late(receipts: Iterable[Receipt]) -> list[Late]:
     return sorted(found, key=lambda item: (item.receipt.reported_on or item.receipt.on, item.receipt.on), reverse=True)
 
 
+def looks_back(receipts: Iterable[Receipt]) -> bool:
+    """Whether what is late among them may hang on receipts of earlier years."""
+    return any(map(_takes_back, receipts))
+
+
 def _takes_back(one: Receipt) -> bool:
     return one.amount * _USUAL.get(one.kind, 0) < 0
 

@@ -94,7 +94,7 @@ def summarise(book: Book, instrument: Instrument, receipts: Iterable[Receipt], r
         missing=book.missing,
         reasons=book.reasons,
         gains=_gains(closed),
-        costs={} if instrument.unpaid else _costs(book, instrument, rates),
+        costs=costs(book, instrument, rates),
         income_base=income,
         unconverted=unconverted,
     )
@@ -173,9 +173,12 @@ def _gains(closed: Iterable[tuple[ClosedLot, Decimal | None]]) -> dict[int, Gain
     return dict(found)
 
 
-def _costs(book: Book, instrument: Instrument, rates: Rates) -> dict[date, Decimal]:
-    """Cost that is not known is left out; a lot that went over to another instrument counts from its first day."""
+def costs(book: Book, instrument: Instrument, rates: Rates) -> dict[date, Decimal]:
+    """What a book's lots change of the cost of what is held, in the base currency. Cost that is not known is left out;
+    a lot that went over to another instrument counts from its first day."""
     changes: dict[date, Decimal] = defaultdict(Decimal)
+    if instrument.unpaid:
+        return changes
 
     def change(on: date, cost: Decimal) -> None:
         changes[on] = EXACT.add(changes[on], cost)
