@@ -19,6 +19,8 @@ NO_BREAK = "\u00a0"
 
 _PLACES = tuple(Decimal(1).scaleb(-places) for places in range(9))
 _WIDE = Context(prec=100)
+_FOUR_DIGITS = Context(prec=4, rounding=ROUND_HALF_UP)
+_HUNDREDTH = Decimal("0.01")
 
 # ISO 4217 minor units that are not two.
 WITHOUT_CENTS = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF"
@@ -93,10 +95,12 @@ def quantity(value: Decimal) -> str:
 
 
 def price(value: Decimal, currency: str | None = None) -> str:
-    """At least the currency's places, at most four: 512.84, 0.7406, 0.1235."""
+    """At least the currency's places, at most four: 512.84, 0.7406, 0.1235. Of less than a hundredth the first four
+    digits, as 0.00001235 is not nothing."""
     least = MINOR_UNITS.get(currency or "", 2)
-    text = _rounded(value, 4).rstrip("0")
-    whole, _, places = text.partition(".")
+    small = 0 < abs(value) < _HUNDREDTH
+    text = format(_FOUR_DIGITS.plus(value), "f") if small else _rounded(value, 4)
+    whole, _, places = text.rstrip("0").partition(".")
     if len(places) < least:
         places = places.ljust(least, "0")
     return _grouped(f"{whole}.{places}" if places else whole)

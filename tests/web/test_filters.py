@@ -46,10 +46,27 @@ def test_a_quantity_shows_what_there_is(value: str, shown: str) -> None:
         ("3.12345678", "USD", "3.1235"),
         ("139", "EUR", "139.00"),
         ("2500", "JPY", "2 500"),
+        ("0.01", "USD", "0.01"),
+        ("0", "USD", "0.00"),
     ],
 )
 def test_a_price_has_two_to_four_places(value: str, currency: str, shown: str) -> None:
     assert filters.price(Decimal(value), currency) == shown.replace(" ", "\u2009")
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("0.000012345678", "0.00001235"),
+        ("-0.00001", "−0.00001"),
+        ("0.0045", "0.0045"),
+        ("0.0012345", "0.001235"),
+        ("0.00999999", "0.01"),
+    ],
+)
+def test_a_price_below_a_hundredth_is_not_shown_as_nothing(value: str, shown: str) -> None:
+    assert filters.price(Decimal(value), "USD") == shown
+    assert filters.price(Decimal(value), "JPY") == shown
 
 
 def test_a_rounded_figure_is_known_to_lose_digits() -> None:
