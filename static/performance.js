@@ -1,8 +1,8 @@
 // Draws value and net invested over time from the chart's own data. Without it the table beside says the same.
 "use strict";
 
-// The legend stands below, in two lines where it is narrow.
-const size = (box) => ({ width: box.clientWidth, height: box.clientHeight - (box.clientWidth < 420 ? 56 : 30) });
+// The legend stands below in as many lines as it needs; the style sheet keeps room for both.
+const size = (box) => ({ width: box.clientWidth, height: 270 });
 
 const draw = (box) => {
   const [days, invested, values] = JSON.parse(box.dataset.series);

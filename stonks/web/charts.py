@@ -56,10 +56,11 @@ TOP, BOTTOM = 14, 26
 MOST_ROWS = 60
 
 
-def bars(months: Sequence[Month], base: str, *, width: int = 380, height: int = 236, left: int = 40) -> BarChart:
+def bars(months: Sequence[Month], base: str, *, width: int = 380, height: int = 236) -> BarChart:
     """Net with what was withheld on top of it; a month that gave back more than it brought hangs below zero."""
     tops = [float(max(month.income.net, month.income.gross)) for month in months]
     scale = _Scale(min(0.0, *(float(month.income.net) for month in months)), max(0.0, *tops), height)
+    left = scale.room(letter=10)
     zero, step = scale.at(0), (width - left) / len(months)
     found = []
     for place, month in enumerate(months):
@@ -81,16 +82,14 @@ def bars(months: Sequence[Month], base: str, *, width: int = 380, height: int = 
     return BarChart(width, height, left, zero, found, scale.ticks())
 
 
-def steps(
-    points: Sequence[Point], value: Decimal | None, *, width: int = 620, height: int = 236, left: int = 44
-) -> StepChart | None:
+def steps(points: Sequence[Point], value: Decimal | None, *, width: int = 620, height: int = 236) -> StepChart | None:
     """A line that keeps its height until the day it changes. `value`: today's, a dot at the end, when it is known."""
     if len(points) < 2:
         return None
-    right = width - 14
     ends = [float(max(point.cost for point in points)), float(min(point.cost for point in points))]
     amounts = ends if value is None else [*ends, float(value)]
     scale = _Scale(min(0.0, *amounts), max(0.0, *amounts), height)
+    left, right = scale.room(), width - 14
     first, last = points[0].on, points[-1].on
     span = max((last - first).days, 1)
     # One step a place across: years of daily trades are no longer a line than the picture is wide.
@@ -134,6 +133,10 @@ class _Scale:
     def at(self, amount: float) -> float:
         part = (amount - self.low) / (self.high - self.low)
         return round(self.height - BOTTOM - (self.height - BOTTOM - TOP) * part, 1)
+
+    def room(self, letter: int = 14) -> int:
+        """What the longest tick takes left of the picture, where a phone draws its letters largest in proportion."""
+        return max(40, 8 + letter * max(len(tick.text) for tick in self.ticks()))
 
     def ticks(self) -> list[Tick]:
         count = round((self.high - self.low) / self.step)
