@@ -82,7 +82,7 @@ def _filled(settings: Settings, count: int) -> dict[str, str]:
             _say(f"all figures reckoned in {time.monotonic() - began:.0f} s")
             began = time.monotonic()
             with transaction():
-                marks.entries(portfolio_id, [entries.page(portfolio_id, EntryFilter()).entries[0].id])
+                marks.entries(portfolio_id, [entries.page(portfolio_id, EntryFilter(type="BUY")).entries[0].id])
             snapshot.refresh(portfolio_id)
             _say(f"figures after one more trade in {time.monotonic() - began:.2f} s")
         portfolio = portfolios.list_for(1)[0]

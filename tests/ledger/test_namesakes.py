@@ -201,3 +201,22 @@ def test_a_cancel_is_known_under_another_name(new_portfolio: Callable[[], int], 
         portfolio_id = new_portfolio()
         assert let_in(portfolio_id, without(*before, trades=[buy(1), cancel], cash=[]), clock).new == 2
         assert let_in(portfolio_id, without(*after, trades=[buy(1), cancel], cash=[]), clock).new == 0
+
+
+def test_a_trade_of_another_instrument_with_the_same_facts_is_another_one(
+    new_portfolio: Callable[[], int], clock: Clock
+) -> None:
+    other = buy(2).replace("AAPL", "MSFT").replace("US0378331005", "US5949181045")
+    for missing in [("TradeID",), ("TradeID", "ISIN")]:
+        portfolio_id = new_portfolio()
+        let_in(portfolio_id, without(*missing, trades=[buy(1)], cash=[]), clock)
+        let_in(portfolio_id, statement([other, buy(1)]), clock)
+        named = select(Entry.external_id, Entry.symbol).where(Entry.portfolio_id == portfolio_id).order_by(Entry.symbol)
+        assert list(map(tuple, db.session.execute(named))) == [("1", "AAPL"), ("2", "MSFT")]
+
+
+def test_a_trade_with_another_id_is_another_one_though_the_isin_is_told_no_more(
+    portfolio_id: int, clock: Clock
+) -> None:
+    let_in(portfolio_id, statement([buy(1)]), clock)
+    assert let_in(portfolio_id, without("ISIN", trades=[buy(2)], cash=[]), clock).new == 1

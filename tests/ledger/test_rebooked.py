@@ -95,6 +95,17 @@ def test_a_cancel_that_names_another_trade_takes_back_none_of_these(portfolio_id
     assert (outcome.new, outcome.amended) == (1, 1)
 
 
+def test_what_is_told_later_of_a_trade_that_was_taken_back_makes_no_other_trade(
+    portfolio_id: int, clock: Clock
+) -> None:
+    narrow = [TRADE_COLUMNS, SHARES[1], SHARES[2]]
+    wide = [f"{TRADE_COLUMNS},Description", f"{SHARES[1]},XTRACKERS STOXX"]
+    for rows in (narrow, wide):
+        body = "\n".join(rows).encode()
+        outcome = import_reading(portfolio_id, read_statement(BytesIO(body)), origin="upload", now=clock())
+    assert (outcome.new, outcome.amended) == (0, 0)
+
+
 def test_without_a_cancel_another_commission_amends_the_trade(portfolio_id: int, clock: Clock) -> None:
     assert cash_after(portfolio_id, clock, SHARES, ((1,), (3,))) == {"EUR": Decimal(-5611)}
 
