@@ -9,10 +9,10 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 
 from stonks.core.fingerprint import plain
-from stonks.db import db
+from stonks.db import db, read
 from stonks.ledger.bulk import BATCH_ROWS, BulkInsert
 from stonks.ledger.folding import Folding
 from stonks.ledger.snapshot_tables import SnapshotCourse, SnapshotYear
@@ -28,7 +28,25 @@ Row = dict[str, Any]
 Marks = Mapping[str, Sequence[Price]]  # by key, of one day that which counts last
 Closed = Mapping[str, Sequence[tuple[ClosedLot, Decimal | None]]]
 _T = TypeVar("_T")
+_Days = dict[str, list[Any]]  # of one year, as they are stored
+_Change = tuple[int, _Days, _Days]  # -1 or 1, money and worths
 _KEYS_AT_ONCE = 200
+
+_MINE = (SnapshotCourse.portfolio_id == bindparam("portfolio_id"), SnapshotCourse.key == bindparam("key"))
+_SINCE = select(SnapshotCourse.year, SnapshotCourse.steps, SnapshotCourse.money).where(
+    *_MINE, SnapshotCourse.year >= bindparam("year")
+)
+_BEFORE = (
+    select(SnapshotCourse.year, SnapshotCourse.steps)
+    .where(*_MINE, SnapshotCourse.year < bindparam("year"), SnapshotCourse.steps != "{}")
+    .order_by(SnapshotCourse.year.desc())
+    .limit(2)
+)
+_GONE = delete(SnapshotCourse).where(
+    SnapshotCourse.portfolio_id == bindparam("of_portfolio"),
+    SnapshotCourse.key == bindparam("of_key"),
+    SnapshotCourse.year == bindparam("of_year"),
+)
 
 
 class Place(NamedTuple):
@@ -98,9 +116,7 @@ def of_family(
 def revalued(portfolio_id: int, one: Instrument, lacking: str, marks: Sequence[Price], year: int) -> Made:
     """The same lots at other prices since the beginning of `year`; `marks`: since `priced_since` of it."""
     before = earlier(portfolio_id, one.key, lacking, year)
-    columns = (SnapshotCourse.year, SnapshotCourse.steps, SnapshotCourse.money)
-    mine = (SnapshotCourse.portfolio_id == portfolio_id, SnapshotCourse.key == one.key, SnapshotCourse.year >= year)
-    rows = {row.year: row for row in db.session.execute(select(*columns).where(*mine))}
+    rows = {row.year: row for row in read(_SINCE, portfolio_id=portfolio_id, key=one.key, year=year)}
     steps: dict[date, Step] = {}
     for row in rows.values():
         steps.update(days_of(row.year, row.steps, step_of))
@@ -122,18 +138,15 @@ def revalued(portfolio_id: int, one: Instrument, lacking: str, marks: Sequence[P
 
 def earlier(portfolio_id: int, key: str, lacking: str, year: int) -> Earlier:
     """As it is stored. `lacking`: of the holding."""
-    columns = (SnapshotCourse.year, SnapshotCourse.steps)
-    mine = (SnapshotCourse.portfolio_id == portfolio_id, SnapshotCourse.key == key)
-    with_steps = select(*columns).where(*mine, SnapshotCourse.year < year, SnapshotCourse.steps != "{}")
-    before = db.session.execute(with_steps.order_by(SnapshotCourse.year.desc()).limit(2))
-    held, steps = ZERO, {}
-    for row in sorted(before, key=lambda row: row.year):
-        for on, step in days_of(row.year, row.steps, step_of):
-            if on < priced_since(year):
-                held = step.quantity
-            else:
-                steps[on] = step
-    return Earlier(year, held, steps, lacking)
+    since = priced_since(year)
+    steps: dict[date, Step] = {}
+    for row in read(_BEFORE, portfolio_id=portfolio_id, key=key, year=year):
+        for text, values in reversed(json.loads(row.steps).items()):
+            on, step = _day_of(row.year, text), step_of(values)
+            if on < since:
+                return Earlier(year, step.quantity, steps, lacking)
+            steps[on] = step
+    return Earlier(year, ZERO, steps, lacking)
 
 
 def _worths(before: Earlier, steps: Mapping[date, Step], marks: Sequence[Price], unit: Decimal) -> dict[date, Worth]:
@@ -158,8 +171,15 @@ def lacking_of(text: str) -> list[tuple[date, int]]:
 
 
 def days_of(year: int, text: str, read: Callable[[list[Any]], _T]) -> Iterator[tuple[date, _T]]:
-    for on, values in json.loads(text).items():
-        yield date(year, int(on[:2]), int(on[3:])), read(values)
+    return _read(year, json.loads(text), read)
+
+
+def _read(year: int, days: Mapping[str, list[Any]], read: Callable[[list[Any]], _T]) -> Iterator[tuple[date, _T]]:
+    return ((_day_of(year, on), read(values)) for on, values in days.items())
+
+
+def _day_of(year: int, text: str) -> date:
+    return date(year, int(text[:2]), int(text[3:]))
 
 
 def step_of(values: list[Any]) -> Step:
@@ -184,42 +204,55 @@ def replace(
     old: Mapping[str, Place],
     new: Mapping[str, Place],
     years: Sequence[Row],
-    since: Mapping[str, int] | None = None,
+    since: Mapping[str, int],
 ) -> None:
     """Puts `years`, all there are of the keys of `new`, in the place of what is there of the keys of both, and into the
     portfolio's sums. `since`: by key, the year before which all stays as it is. Within the transaction that does so for
     their holdings."""
-    stored, first = _stored(portfolio_id, old.keys() | new.keys()), since or {}
-    before = {(row.key, row.year): row for row in stored if row.year >= first.get(row.key, 0)}
+    stored = _stored(portfolio_id, old.keys() | new.keys())
+    before = {(row.key, row.year): row for row in stored if row.year >= since.get(row.key, date.min.year)}
     after = {(row["key"], row["year"]): row for row in years}
-    texts: dict[tuple[Place, int], list[tuple[int, str, str]]] = defaultdict(list)
+    changes: dict[tuple[Place, int], list[_Change]] = defaultdict(list)
     written, gone = [], []
     for key, year in sorted(before.keys() | after.keys()):
         was, now = before.get((key, year)), after.get((key, year))
         # Of a key that is no holding any more nothing is in the sums.
         was_in, now_in = old.get(key) if was else None, new[key] if now else None
-        if was and now and was_in == now_in and (was.money, was.worths) == (now["money"], now["worths"]):
-            if was.steps == now["steps"]:
-                continue
-        else:
-            if was and was_in:
-                texts[was_in, year].append((-1, was.money, was.worths))
-            if now and now_in:
-                texts[now_in, year].append((1, now["money"], now["worths"]))
+        old_texts = (was.money, was.worths) if was else ("{}", "{}")
+        new_texts = (now["money"], now["worths"]) if now else ("{}", "{}")
+        if was and now and was_in == now_in and old_texts == new_texts and was.steps == now["steps"]:
+            continue
+        money, worths = (_apart(*both, was_in == now_in) for both in zip(old_texts, new_texts, strict=True))
+        for sign, place, change in ((-1, was_in, (money[0], worths[0])), (1, now_in, (money[1], worths[1]))):
+            if place and any(change):
+                changes[place, year].append((sign, *change))
         if was is not None:
             gone.append((key, year))
         if now is not None:
             written.append({"portfolio_id": portfolio_id, **now})
-    for key, year in gone:
-        mine = (SnapshotCourse.portfolio_id == portfolio_id, SnapshotCourse.key == key, SnapshotCourse.year == year)
-        db.session.execute(delete(SnapshotCourse).where(*mine))
+    if gone:
+        places = [{"of_portfolio": portfolio_id, "of_key": key, "of_year": year} for key, year in gone]
+        db.session.connection().execute(_GONE, places)
     _insert(SnapshotCourse, ("key", "year", "steps", "money", "worths"), written)
-    _sum_up(portfolio_id, texts)
+    _sum_up(portfolio_id, changes)
 
 
-def _sum_up(portfolio_id: int, texts: Mapping[tuple[Place, int], list[tuple[int, str, str]]]) -> None:
+def _apart(old: str, new: str, same_sum: bool) -> tuple[_Days, _Days]:
+    """The days to be taken out of a sum and those to be put in; of the same sum only what is not in both."""
+    if same_sum and old == new:
+        return {}, {}
+    gone, come = json.loads(old), json.loads(new)
+    if not same_sum:
+        return gone, come
+    kept = {on for on, values in gone.items() if come.get(on) == values}
+    for on in kept:
+        del gone[on], come[on]
+    return gone, come
+
+
+def _sum_up(portfolio_id: int, changes: Mapping[tuple[Place, int], list[_Change]]) -> None:
     written = []
-    for (place, year), changes in texts.items():
+    for (place, year), of_year in changes.items():
         table = SnapshotYear
         mine = (
             table.portfolio_id == portfolio_id,
@@ -230,10 +263,10 @@ def _sum_up(portfolio_id: int, texts: Mapping[tuple[Place, int], list[tuple[int,
         found = db.session.execute(select(table.money, table.worths).where(*mine)).first()
         money = dict(days_of(year, found.money, money_of)) if found else {}
         worths = dict(days_of(year, found.worths, worth_of)) if found else {}
-        for sign, money_text, worths_text in changes:
-            for on, more in days_of(year, money_text, money_of):
+        for sign, of_money, of_worths in of_year:
+            for on, more in _read(year, of_money, money_of):
                 money[on] = courses.more_money(money.get(on, Money()), more, sign)
-            for on, change in days_of(year, worths_text, worth_of):
+            for on, change in _read(year, of_worths, worth_of):
                 worths[on] = courses.more(worths.get(on, Worth()), change, sign)
         if found:
             db.session.execute(delete(table).where(*mine))

@@ -276,15 +276,15 @@ def _count_cash(found: Folding, row: Any) -> None:
         found.cash[currency] += amount
 
 
-def latest_positions(portfolio_id: int) -> list[ReportedPosition]:
-    """Of the last day each account was reported."""
+def latest_positions(portfolio_id: int) -> list[Any]:
+    """Of the last day each account was reported; columns and no objects."""
     mine = ReportedPosition.portfolio_id == portfolio_id
     days = select(ReportedPosition.account, func.max(ReportedPosition.as_of)).where(mine)
     last = [
         and_(ReportedPosition.account.is_not_distinct_from(account), ReportedPosition.as_of == day)
         for account, day in db.session.execute(days.group_by(ReportedPosition.account))
     ]
-    return list(db.session.scalars(select(ReportedPosition).where(mine, or_(false(), *last))))
+    return list(db.session.execute(select(*ReportedPosition.__table__.c).where(mine, or_(false(), *last))))
 
 
 def shorts(positions: Iterable[Any], names: Names) -> frozenset[str]:

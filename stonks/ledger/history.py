@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import BindParameter, bindparam, select
 
-from stonks.db import db
+from stonks.db import read
 from stonks.ledger.families import Name
 from stonks.ledger.tables import QuotedPrice, ReportedPosition
 from stonks.portfolio.movements import instrument_key
@@ -20,6 +20,23 @@ _COLUMNS = (
     ReportedPosition.id, ReportedPosition.as_of, ReportedPosition.symbol, ReportedPosition.isin,
     ReportedPosition.asset_class, ReportedPosition.currency, ReportedPosition.mark_price,
 )  # fmt: skip
+_NAMES: BindParameter[Any] = bindparam("names", expanding=True)
+_MARKED = select(*_COLUMNS).where(
+    ReportedPosition.portfolio_id == bindparam("portfolio_id"),
+    ReportedPosition.mark_price.is_not(None),
+    ReportedPosition.as_of >= bindparam("since"),
+)
+_BY_SYMBOL = _MARKED.where(ReportedPosition.symbol.in_(_NAMES))
+_BY_ISIN = _MARKED.where(ReportedPosition.symbol.is_(None), ReportedPosition.isin.in_(_NAMES))
+_QUOTED = (
+    select(QuotedPrice.key, QuotedPrice.price, QuotedPrice.on, QuotedPrice.source)
+    .where(
+        QuotedPrice.portfolio_id == bindparam("portfolio_id"),
+        QuotedPrice.key.in_(_NAMES),
+        QuotedPrice.on >= bindparam("since"),
+    )
+    .order_by(QuotedPrice.id)
+)
 
 
 def marks(
@@ -31,9 +48,7 @@ def marks(
     by_symbol = {(one.symbol.upper(), one.currency): one.key for one in known}
     found: dict[str, list[Price]] = defaultdict(list)
     for part in _parts(keys):
-        mine = (QuotedPrice.portfolio_id == portfolio_id, QuotedPrice.key.in_(part), QuotedPrice.on >= since)
-        columns = (QuotedPrice.key, QuotedPrice.price, QuotedPrice.on, QuotedPrice.source)
-        for row in db.session.execute(select(*columns).where(*mine).order_by(QuotedPrice.id)):
+        for row in read(_QUOTED, portfolio_id=portfolio_id, names=part, since=since):
             found[row.key].append(Price(row.price, row.on, False, row.source))
     for row in sorted(_positions(portfolio_id, names, since), key=lambda row: row.id):
         key = instrument_key(row.isin, row.symbol, row.asset_class, row.currency)
@@ -47,13 +62,10 @@ def marks(
 
 
 def _positions(portfolio_id: int, names: set[Name], since: date) -> Iterator[Any]:
-    position = ReportedPosition
-    mine = (position.portfolio_id == portfolio_id, position.mark_price.is_not(None), position.as_of >= since)
     for part in _parts({symbol for symbol, _ in names if symbol}):
-        yield from db.session.execute(select(*_COLUMNS).where(*mine, ReportedPosition.symbol.in_(part)))
+        yield from read(_BY_SYMBOL, portfolio_id=portfolio_id, names=part, since=since)
     for part in _parts({isin for _, isin in names if isin}):
-        nameless = (ReportedPosition.symbol.is_(None), ReportedPosition.isin.in_(part))
-        yield from db.session.execute(select(*_COLUMNS).where(*mine, *nameless))
+        yield from read(_BY_ISIN, portfolio_id=portfolio_id, names=part, since=since)
 
 
 def _parts(names: set[str]) -> Iterator[list[str]]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 
 from stonks.db import db, insert_ignoring
 from stonks.ledger.snapshot_tables import Snapshot, SnapshotMark
@@ -23,6 +23,13 @@ _PRICE = "price"  # and the year since which, as with names that were not marked
 MOST_DAYS = 5  # of a month; a change of more is marked as one of the month
 MOST = 20_000  # entries; a change of more is marked as a change of everything
 _FACTS = (Entry.kind, Entry.symbol, Entry.isin, Entry.asset_class, Entry.entry_date)
+_OF_MARK = ("of_kind", "of_name", "of_isin")
+_FORGET = delete(SnapshotMark).where(
+    SnapshotMark.portfolio_id == bindparam("of_portfolio"),
+    SnapshotMark.kind == bindparam("of_kind"),
+    SnapshotMark.name == bindparam("of_name"),
+    SnapshotMark.isin == bindparam("of_isin"),
+)
 
 Mark = tuple[str, str, str]  # kind, name, ISIN
 
@@ -188,12 +195,6 @@ def write(portfolio_id: int, marks: set[Mark]) -> None:
 
 def forget(portfolio_id: int, done: Iterable[Mark]) -> None:
     """Takes away the marks of what was reckoned anew."""
-    for kind, name, isin in done:
-        db.session.execute(
-            delete(SnapshotMark).where(
-                SnapshotMark.portfolio_id == portfolio_id,
-                SnapshotMark.kind == kind,
-                SnapshotMark.name == name,
-                SnapshotMark.isin == isin,
-            )
-        )
+    given = [{"of_portfolio": portfolio_id} | dict(zip(_OF_MARK, mark, strict=True)) for mark in done]
+    if given:
+        db.session.connection().execute(_FORGET, given)

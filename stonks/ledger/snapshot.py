@@ -181,8 +181,7 @@ class _Part:
         with transaction():
             if not self._still(as_of=self._by.as_of):
                 return False
-            if found.updates:
-                _update_by_key(self._id, found.updates)
+            _update_by_key(self._id, found.updates, ("reported", "compared", "agrees", "mark", "marked_on"))
             self._insert_names(found.held)
             marks.forget(self._id, [(POSITIONS, "", "")])
             marks.write(self._id, {(NAME, *name) for name in found.stale})
@@ -262,10 +261,7 @@ class _Part:
             courses.replace(
                 self._id, places, places, [row for _, one in found.made.values() for row in one.years], found.since
             )
-            for key, (_, one) in found.made.items():
-                mine = (SnapshotHolding.portfolio_id == self._id, SnapshotHolding.key == key)
-                changed = update(SnapshotHolding).where(*mine).values(**one.facts)
-                db.session.execute(changed.execution_options(synchronize_session=False))
+            _update_by_key(self._id, [{"key": key} | one.facts for key, (_, one) in found.made.items()], ("lacking",))
             self._insert_names(found.unknown)
             marks.forget(self._id, [mark for mark in stale if mark[1:] in found.done])
             marks.write(self._id, {(NAME, *name) for name in found.stale})
@@ -322,8 +318,9 @@ def _bank_rates(portfolio_id: int) -> dict[str, Any]:
     return {currency: None if rate is None else (rate, day) for currency, rate, day in db.session.execute(query)}
 
 
-def _update_by_key(portfolio_id: int, rows: list[dict[str, Any]]) -> None:
-    names = ("reported", "compared", "agrees", "mark", "marked_on")
+def _update_by_key(portfolio_id: int, rows: list[dict[str, Any]], names: tuple[str, ...]) -> None:
+    if not rows:
+        return
     table = SnapshotHolding.__table__
     query = (
         update(SnapshotHolding)
