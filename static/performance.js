@@ -33,8 +33,20 @@ const draw = (box) => {
   return new uPlot(options, [times, invested, values], box);
 };
 
+// Left and right lead from day to day, Home and End to the first and the last; the legend tells their figures.
+const lead = (chart, key) => {
+  const last = chart.data[0].length - 1;
+  const at = chart.cursor.idx ?? last;
+  const place = { ArrowLeft: Math.max(at - 1, 0), ArrowRight: Math.min(at + 1, last), Home: 0, End: last }[key];
+  if (place === undefined) return false;
+  chart.setCursor({ left: chart.valToPos(chart.data[0][place], "x"), top: 0 });
+  return true;
+};
+
 for (const box of document.querySelectorAll(".time-chart")) {
   let chart = draw(box);
+  box.tabIndex = 0;
+  box.addEventListener("keydown", (event) => lead(chart, event.key) && event.preventDefault());
   new ResizeObserver(() => chart.width !== box.clientWidth && chart.setSize(size(box))).observe(box);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
     chart.destroy();

@@ -1,4 +1,4 @@
-// What plain pages cannot do by themselves: copy buttons, menus that close again, rows by arrow keys, tabs in view. Every page works without it.
+// What plain pages cannot do by themselves: copy buttons, menus that close again, rows and bars by arrow keys, tabs in view. Every page works without it.
 "use strict";
 
 const announce = (text) => {
@@ -51,6 +51,18 @@ document.addEventListener("keydown", (event) => {
     event.preventDefault();
     stops(other)[place].focus();
   }
+});
+
+// Left and right lead through a picture's bars, each of which tells its figures on focus.
+document.addEventListener("keydown", (event) => {
+  const bar = event.target.closest(".chart .bar");
+  if (!bar || !["ArrowLeft", "ArrowRight"].includes(event.key)) return;
+  event.preventDefault();
+  const other = event.key === "ArrowRight" ? bar.nextElementSibling : bar.previousElementSibling;
+  if (!other?.matches(".bar")) return;
+  bar.setAttribute("tabindex", "-1");
+  other.setAttribute("tabindex", "0");
+  other.focus();
 });
 
 document.addEventListener("keydown", (event) => {

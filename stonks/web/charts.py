@@ -26,7 +26,8 @@ class Bar:
     withheld_y: float
     withheld_height: float
     letter: str
-    words: str  # the figures, for a pointer and a screen reader
+    words: str  # the figures, for a screen reader
+    told: str  # the same short, for a pointer and on focus
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,8 @@ def bars(months: Sequence[Month], base: str, *, width: int = 380, height: int = 
                 letter=f"{month.first:%b}"[0],
                 words=f"{month.first:%B %Y}: net {filters.money(month.income.net, base)} {base}, "
                 f"withheld {filters.money(month.income.withheld, base)} {base}",
+                told=f"{month.first:%b %Y}: {filters.money(month.income.net, base)} net, "
+                f"{filters.money(month.income.withheld, base)} withheld",
             )
         )
     return BarChart(width, height, left, zero, found, scale.ticks())

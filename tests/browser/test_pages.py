@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Literal
 
 import pytest
@@ -95,6 +98,35 @@ def test_values_over_time_are_drawn_and_stand_in_a_table_without_script(
         page.get_by_text("Table", exact=True).click()
         expect(page.get_by_role("rowheader", name="12 Nov 2025")).to_be_visible()
         context.close()
+
+
+def test_bars_and_days_of_the_pictures_tell_their_figures_to_the_keyboard(
+    signed_in: Page, product: Product, filled: str, a_portfolio: Callable[..., str]
+) -> None:
+    portfolio, today = a_portfolio(), datetime.now(UTC).strftime("%Y%m%d")
+    signed_in.goto(portfolio + "/import")
+    file = FilePayload(name="now.csv", mimeType="text/csv", buffer=statement([buy(1)], [dividend(5, today)]))
+    signed_in.get_by_label("Statement file").set_input_files(file)
+    signed_in.get_by_role("button", name="Upload").click()
+    expect(signed_in.locator("#import-outcome .result")).to_contain_text("2 new")
+    signed_in.goto(portfolio)
+    bars = signed_in.locator(".chart .bar")
+    bars.last.focus()
+    expect(bars.last.locator(".told")).to_have_text(re.compile("2.60 net"))
+    expect(bars.last.locator(".told")).to_be_visible()
+    signed_in.keyboard.press("ArrowLeft")
+    expect(bars.nth(10)).to_be_focused()
+    expect(bars.nth(10).locator(".told")).to_be_visible()
+    expect(bars.last.locator(".told")).to_be_hidden()
+    assert complaints(signed_in) == []
+
+    signed_in.goto(f"{product.address}{filled}/performance?last=2025-11-14")
+    legend = signed_in.locator(".time-chart .u-legend")
+    signed_in.locator(".time-chart").focus()
+    signed_in.keyboard.press("ArrowLeft")
+    expect(legend).to_contain_text("13 Nov 2025")
+    signed_in.keyboard.press("End")
+    expect(legend).to_contain_text("14 Nov 2025")
 
 
 def test_an_opened_history_with_a_long_file_name_fits_and_axe_finds_nothing(

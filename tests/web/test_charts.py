@@ -25,6 +25,7 @@ def test_withheld_stands_on_top_of_net() -> None:
     assert (nothing.net_height, nothing.withheld_height) == (0, 0)
     assert [tick.text for tick in chart.ticks] == ["0", "50", "100"]
     assert bar.words == "January 2026: net 85.00 USD, withheld \u221215.00 USD"
+    assert bar.told == "Jan 2026: 85.00 net, \u221215.00 withheld"
 
 
 def test_a_month_that_gave_back_hangs_below_zero() -> None:

@@ -57,6 +57,15 @@ def test_an_empty_portfolio_says_how_to_begin(signed_in: FlaskClient, mine: Port
     assert "Upload a statement" in text
 
 
+def test_a_year_without_income_says_so_instead_of_drawing_nothing(
+    signed_in: FlaskClient, mine: Portfolio, let: Let, clock: Clock
+) -> None:
+    let(trade("1"))
+    assert "No income in the last twelve months" in see(signed_in, mine)
+    let(dividend("2", "10", clock.now.date()))
+    assert "No income in the last twelve months" not in see(signed_in, mine)
+
+
 def test_the_file_of_cash_movements_has_what_the_overview_shows(
     signed_in: FlaskClient, mine: Portfolio, let: Let
 ) -> None:
