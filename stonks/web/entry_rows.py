@@ -72,7 +72,8 @@ def _row(entry: Line, correction: Correction | None, edit: str, quantity_places:
     tag = _tag(correction, entry, Markup(name)) if correction or entry.cancels else ""  # noqa: S704
     steps = _steps(correction, entry) if correction else ""
     commission = entry.commission
-    unit = entry.commission_currency if entry.commission_currency != entry.currency else None
+    charged_in = entry.commission_currency or entry.currency
+    charged = numbers.money(commission, charged_in, show_currency=charged_in != entry.currency) if commission else ""
     second = str(numbers.quantity(entry.quantity))
     if entry.quantity is not None and entry.price is not None:
         second = f"{second} × {numbers.price(entry.price, entry.currency)}"
@@ -83,7 +84,7 @@ def _row(entry: Line, correction: Correction | None, edit: str, quantity_places:
         f'<td class="muted">{_escaped(entry.isin or "")}</td>'
         f'<td class="right">{numbers.quantity(entry.quantity, quantity_places)}</td>'
         f'<td class="right">{numbers.price(entry.price, entry.currency, align=price_places)}</td>'
-        f'<td class="right">{numbers.money(commission, unit) if commission else ""}</td>'
+        f'<td class="right">{charged}</td>'
         f'<td class="right figure">{numbers.signed(entries.net_amount(entry), entry.currency)}</td>'
         f'<td class="muted">{_escaped(filters.origin_words(entry.origin))}</td>'
         f'<td class="second narrow-only">{second}</td>'

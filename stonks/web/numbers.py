@@ -25,13 +25,24 @@ def init_app(app: Flask) -> None:
         app.jinja_env.globals[f"figure_{function.__name__}"] = function
 
 
-def money(value: Decimal | None, currency: str | None = None, tone: bool = False) -> Markup:
-    return _NOTHING if value is None else _figure(filters.money, value, currency, currency, tone)
+def money(value: Decimal | None, currency: str | None = None, tone: bool = False, show_currency: bool = True) -> Markup:
+    """Rounded to the currency's places, also where its code stands in a heading: without `show_currency`."""
+    return (
+        _NOTHING
+        if value is None
+        else _figure(filters.money, value, currency, currency if show_currency else None, tone)
+    )
 
 
-def signed(value: Decimal | None, currency: str | None = None, tone: bool = False) -> Markup:
+def signed(
+    value: Decimal | None, currency: str | None = None, tone: bool = False, show_currency: bool = True
+) -> Markup:
     """Always with its sign. `tone` colours gain and loss; cash flows stay uncoloured."""
-    return _NOTHING if value is None else _figure(filters.signed, value, currency, currency, tone)
+    return (
+        _NOTHING
+        if value is None
+        else _figure(filters.signed, value, currency, currency if show_currency else None, tone)
+    )
 
 
 def quantity(value: Decimal | None, align: int = 0) -> Markup:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from io import BytesIO
 from pathlib import Path
@@ -15,6 +15,7 @@ from flask.testing import FlaskClient
 
 from stonks.brokers.ibkr.statement import read_statement
 from stonks.core.records import CashKind, CashTransaction, Record, Side
+from stonks.ledger import portfolios
 from stonks.ledger.importing import import_reading
 from stonks.ledger.tables import Portfolio
 from stonks.practice import demo_statement
@@ -64,6 +65,20 @@ def test_a_year_without_income_says_so_instead_of_drawing_nothing(
     assert "No income in the last twelve months" in see(signed_in, mine)
     let(dividend("2", "10", clock.now.date()))
     assert "No income in the last twelve months" not in see(signed_in, mine)
+
+
+def test_amounts_in_yen_have_no_cents_though_their_code_stands_elsewhere(
+    signed_in: FlaskClient, mine: Portfolio, let: Let, clock: Clock
+) -> None:
+    portfolios.rename(mine, mine.name, "JPY")
+    today = clock.now.date()
+    bought = trade("1", currency="JPY", price="1001.5", commission="-80", on=today - timedelta(days=9))
+    sold = trade("2", side=Side.SELL, quantity="4", currency="JPY", price="1100", commission="-80", on=today)
+    let(bought, sold, dividend("3", "12345", today)._replace(currency="JPY"))
+    pages = ("", "/holdings", "/gains", "/income?year=all", "/performance", "/transactions", "/review")
+    for rest in (*pages, "/instruments/US0378331005/JPY"):
+        text = see(signed_in, mine, rest)
+        assert not re.search(r"\d\.00\b", text), rest
 
 
 def test_the_file_of_cash_movements_has_what_the_overview_shows(
