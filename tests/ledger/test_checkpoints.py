@@ -214,6 +214,17 @@ REACHING_BACK = {
         [told(paid("7", "2024-12-02", report_date=day("2025-03-03")), paid("8", "2026-01-15", report_date=day("2027-03-01")))],
         told(bought("9", "2026-03-02")),
     ),
+    "nothing, after a transfer, other names and a payment without a rate": (
+        [
+            told(paid("7", "2024-11-01", currency="RUS"), bought("8", "2024-11-04", symbol=None)),
+            by_hand("TRANSFER_IN", "2024-12-02", "4"),
+        ],
+        told(bought("9", "2026-03-02")),
+    ),
+    "nothing, after a rate that stood in for a later one": (
+        [told(paid("8", "2131-10-01", currency="EUR"), bought("9", "2132-02-01"))],
+        told(bought("10", "2132-03-03")),
+    ),
     "a rate of long ago": (
         [told(paid("8", "2024-11-01", currency="RUS"))],
         told(rates=[FxRate(day("2024-11-01"), "RUS", "USD", Decimal("0.5"))]),
