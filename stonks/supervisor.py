@@ -4,6 +4,7 @@ a signal stops all within two seconds. It knows commands and processes only, not
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import http.client
 import os
@@ -185,7 +186,12 @@ def _listen(settings: Settings) -> socket.socket:
         return socket.create_server((settings.host, settings.port), family=family, backlog=256)
     except OSError as error:
         number = error.errno or 0
-        why = os.strerror(number) if number > 0 else error.strerror  # create_server adds to the text
+        if number < 0 or number == errno.EADDRNOTAVAIL:  # below zero: what the name service says
+            raise StartError(
+                f"STONKS_HOST={settings.host!r} makes no sense: it takes an address of this machine, "
+                "as 127.0.0.1, or 0.0.0.0 for all of them."
+            ) from None
+        why = os.strerror(number)  # create_server adds to the text
         raise StartError(
             f"Port {settings.port} on {settings.host} can't be used ({why}). "
             "Stop what uses it, or set STONKS_PORT to another one."

@@ -49,6 +49,14 @@ def test_a_second_start_says_in_one_line_what_is_in_the_way(running: Running, sh
     ]
 
 
+@pytest.mark.parametrize("host", ["999.1.1.1", "192.0.2.1"], ids=["no address", "another machine's"])
+def test_a_host_that_is_not_this_machine_is_named_and_not_the_port(short_path: Path, host: str) -> None:
+    running = Running(short_path / "data", free_port(), STONKS_HOST=host)
+    assert running.process.wait(timeout=30) == 1
+    (line,) = running.output.read_text().splitlines()
+    assert line.startswith(f"STONKS_HOST={host!r} makes no sense: it takes an address of this machine")
+
+
 def test_a_redis_that_is_named_but_away_stops_the_start(short_path: Path) -> None:
     running = Running(short_path / "data", free_port(), REDIS_URL="redis://:hunter2@127.0.0.1:1/0")
     assert running.process.wait(timeout=30) == 1
