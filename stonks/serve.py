@@ -9,6 +9,11 @@ from types import FrameType
 from typing import Any
 
 import waitress
+from flask import Flask
+from waitress.channel import HTTPChannel
+from waitress.task import ErrorTask
+from waitress.utilities import RequestEntityTooLarge as RefusedBody
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from stonks import logs, process
 from stonks.config import Settings, settings_or_exit
@@ -24,6 +29,7 @@ def main(descriptor: int | None) -> None:
     address = f"[{settings.host}]" if ":" in settings.host else settings.host
     app = create_app(settings)
     process.settle()
+    HTTPChannel.error_task_class = refusing(app)
     waitress.serve(
         app,
         **({"listen": f"{address}:{settings.port}"} if descriptor is None else {"sockets": [_inherited(descriptor)]}),
@@ -32,6 +38,28 @@ def main(descriptor: int | None) -> None:
         **_proxy(settings),
         max_request_body_size=settings.max_upload_bytes + 2 * 1024 * 1024,
     )
+
+
+def refusing(app: Flask) -> type[Any]:
+    """How waitress refuses what never reaches the app: a body larger than any upload may be, on a page of the app."""
+
+    class Refusal(ErrorTask):  # type: ignore[misc]
+        def execute(self) -> None:
+            if not isinstance(self.request.error, RefusedBody):
+                super().execute()
+                return
+            headers = {name.replace("_", "-"): value for name, value in self.request.headers.items()}
+            headers.pop("CONTENT-LENGTH", None)
+            with app.test_request_context(self.request.path, headers=headers):
+                answer = app.process_response(app.make_response(app.handle_http_exception(RequestEntityTooLarge())))
+                body = answer.get_data()
+            self.status = answer.status
+            self.response_headers.extend(answer.headers.items())
+            self.set_close_on_finish()
+            self.content_length = len(body)
+            self.write(body)
+
+    return Refusal
 
 
 def _inherited(descriptor: int) -> socket.socket:
