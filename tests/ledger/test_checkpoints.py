@@ -119,6 +119,7 @@ def histories(odd: bool) -> st.SearchStrategy[Any]:
     return st.tuples(begun, st.lists(changes, min_size=2, max_size=8)).map(lambda both: [both[0], *both[1]])
 
 
+@pytest.mark.parametrize("ledger_app", ["app"], indirect=True)
 @given(made=st.sampled_from([False, False, True]).flatmap(histories))
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 def test_whatever_comes_when_what_is_folded_on_is_what_folding_everything_finds(
@@ -243,6 +244,7 @@ REACHING_BACK = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("ledger_app", ["app"], indirect=True)
 @pytest.mark.parametrize(("before", "what"), REACHING_BACK.values(), ids=REACHING_BACK)
 def test_what_reaches_back_beyond_a_checkpoint_is_not_lost(
     portfolio_id: int, clock: Clock, before: list[Any], what: tuple[Any, ...]

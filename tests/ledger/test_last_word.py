@@ -94,7 +94,7 @@ def figures(portfolio_id: int) -> tuple[dict[str, Decimal], dict[str, Decimal], 
 
 
 @pytest.mark.parametrize("ledger_app", ["app"], indirect=True)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(told=rows, steps=steps, last_missing=st.sampled_from(MISSING_AT_LAST))
 def test_a_statement_of_all_rows_has_the_last_word(
     new_portfolio: Callable[[], int],
