@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,6 +17,7 @@ from werkzeug.exceptions import HTTPException
 from stonks.core.errors import InvalidInput, NotFound, SecretUnreadable, StonksError
 from stonks.db import db
 from stonks.web import htmx
+from stonks.web.security import limiter
 
 log = logging.getLogger(__name__)
 
@@ -84,11 +86,22 @@ def _http(error: HTTPException) -> Response:
     if status == 413:
         limit = current_app.extensions["stonks"].settings.max_upload_bytes // (1024 * 1024)
         remedy = f"{remedy} Uploads may have up to {limit} MB; a shorter period makes a smaller file."
+    wait = _seconds_to_wait() if status == 429 else None
+    if wait is not None and wait > 90:
+        remedy = f"Nothing was changed. Wait {-(-wait // 60)} minutes, then try again."
     response = _answer(status, title, remedy)
     for name, value in error.get_headers():
         if name in ("Allow", "Retry-After"):
             response.headers[name] = value
+    if wait is not None:
+        response.headers["Retry-After"] = str(wait)
     return response
+
+
+def _seconds_to_wait() -> int | None:
+    """Until the limit that was reached lets the next one pass."""
+    limit = limiter.current_limit
+    return None if limit is None else max(1, int(limit.reset_at - time.time()) + 1)
 
 
 def _stale_form(error: CSRFError) -> Response:

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 
 import pytest
@@ -109,6 +110,8 @@ def test_guessing_is_stopped_after_ten_wrong_passwords_a_minute(app: Flask, owne
         stopped = sign_in(client)
         assert stopped.status_code == 429
         assert "Too many attempts" in stopped.text
+        assert "Wait a minute" in stopped.text
+        assert 0 < int(stopped.headers["Retry-After"]) <= 61
     finally:
         limiter.enabled = False
 
@@ -135,6 +138,20 @@ def test_open_registration_lets_others_make_an_account(settings: Settings, clock
     with app.app_context():
         assert users.count() == 2
         db.engine.dispose()
+
+
+def test_who_may_try_again_in_an_hour_only_is_told_so(app: Flask, owner: users.User) -> None:
+    limiter.enabled = True
+    client = app.test_client()
+    try:
+        for _ in range(60):
+            client.post("/register", data={})
+        stopped = client.post("/register", data={})
+        assert stopped.status_code == 429
+        assert re.search(r"Wait (5\d|60|61) minutes, then try again", stopped.text)
+        assert 3000 < int(stopped.headers["Retry-After"]) <= 3601
+    finally:
+        limiter.enabled = False
 
 
 def test_signing_in_works_while_redis_is_away(settings: Settings, clock: Clock) -> None:
