@@ -88,7 +88,7 @@ def disconnect(portfolio_id: int, now: datetime) -> None:
         row.sealed_credentials = row.allowance = row.accepted_at = None
         row.credentials_version += 1
         row.next_run_at = row.locked_until = row.token_expires_on = None
-        _set_state(row, ConnectionState.DISCONNECTED, now)
+        row.enter(ConnectionState.DISCONNECTED, now)
         live = rows.live_run(row.id)
         if live is not None:
             rows.cancel(live, rows.CANCELLED_BY_DISCONNECT, now)
@@ -212,20 +212,14 @@ def _restart(row: Connection, fields: Mapping[str, str], now: datetime) -> SyncR
     tested = archive.take_tested(row.portfolio_id, name, now)
     locked = rows.locked_out_until(row.allowance, now)
     if locked is not None and tested is None:
-        _set_state(row, ConnectionState.LOCKED_OUT, now)
-        row.state_message = "The broker has locked this token for some hours. The first sync starts when that is over."
+        words = "The broker has locked this token for some hours. The first sync starts when that is over."
+        row.enter(ConnectionState.LOCKED_OUT, now, message=words)
         row.locked_until = row.next_run_at = locked
         return None
-    _set_state(row, ConnectionState.ACTIVE, now)
+    row.enter(ConnectionState.ACTIVE, now)
     row.locked_until = None
     row.next_run_at = next_regular(services().brokers[row.broker], row.slot, now, services().settings.sync_every)
     return rows.start(row, "first", now, statement_id=tested)
-
-
-def _set_state(row: Connection, state: ConnectionState, now: datetime) -> None:
-    if row.state != state:
-        row.state, row.state_since = state, now
-    row.state_code = row.state_message = row.state_remedy = None
 
 
 def _refuse_while_locked(allowance: str | None, now: datetime) -> None:

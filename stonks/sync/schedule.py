@@ -115,7 +115,7 @@ def _started(connection_id: int, now: datetime) -> SyncRun | None:
         return None
     locked = runs.locked_out_until(row.allowance, now)
     if locked is not None:  # met by another portfolio or a test with the same token
-        row.state, row.state_since = ConnectionState.LOCKED_OUT, now
+        row.enter(ConnectionState.LOCKED_OUT, now, message="The broker has locked this token for some hours.")
         row.locked_until = row.next_run_at = locked
         return None
     # Ahead of the run's own word on it: whatever becomes of the run, tomorrow comes.
@@ -126,8 +126,8 @@ def _started(connection_id: int, now: datetime) -> SyncRun | None:
             row.next_run_at = now + AFTER_A_WINDOW
         return None
     if row.state == ConnectionState.LOCKED_OUT:
-        row.state, row.state_since = ConnectionState.ACTIVE, now
-        row.locked_until = row.state_code = row.state_message = row.state_remedy = None
+        row.enter(ConnectionState.ACTIVE, now)
+        row.locked_until = None
     return runs.start(row, "schedule", now)
 
 

@@ -161,8 +161,13 @@ def _write_connection(
 ) -> None:
     if transition.accepted and connection.accepted_at is None:
         connection.accepted_at = now
-    if transition.connection is not None:
-        _change_state(connection, transition, now)
+    if transition.connection is ConnectionState.ACTIVE:
+        connection.locked_until = None
+        connection.enter(ConnectionState.ACTIVE, now)
+    elif transition.connection is not None:
+        connection.enter(
+            transition.connection, now, code=transition.code, message=transition.message, remedy=transition.remedy
+        )
     if transition.next_sync is None:
         return
     succeeded = transition.run is RunState.SUCCEEDED
@@ -186,18 +191,6 @@ def _write_connection(
             every,
             requests_today=runs.requests_today(connection.id, now),
         )
-
-
-def _change_state(connection: Connection, transition: Transition, now: datetime) -> None:
-    if connection.state != transition.connection:
-        connection.state_since = now
-    connection.state = transition.connection or connection.state
-    if transition.connection is ConnectionState.ACTIVE:
-        connection.state_code = connection.state_message = connection.state_remedy = connection.locked_until = None
-    else:
-        connection.state_code = transition.code
-        connection.state_message = transition.message or None
-        connection.state_remedy = transition.remedy or None
 
 
 def _after_success(connection: Connection, broker: Broker, summary: StatementSummary, now: datetime) -> datetime:

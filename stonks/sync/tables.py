@@ -47,6 +47,12 @@ class Connection(Base):
     tries: Mapped[int] = mapped_column(default=0)  # failed runs in a row since the last success
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
+    def enter(self, state: str, now: datetime, *, code: str | None = None, message: str = "", remedy: str = "") -> None:
+        """Is in this state from now on, with these words and none of the state before."""
+        if self.state != state:
+            self.state, self.state_since = state, now
+        self.state_code, self.state_message, self.state_remedy = code, message or None, remedy or None
+
 
 class SyncRun(Base):
     """One attempt to bring a statement in, or (reason "test") to see whether it could be. An upload is one that has

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 import pytest
@@ -119,3 +119,18 @@ def test_one_that_is_disconnected_in_mid_air_leaves_the_other_its_token_and_its_
     assert len(asked_at) == 3
     assert desk.entries() == 2
     assert (desk.connection().sealed_credentials, sibling.connection().state) == (None, ConnectionState.ACTIVE)
+
+
+def test_a_schedule_that_meets_anothers_lockout_asks_nothing_and_says_why(desk: Desk) -> None:
+    sibling = sibling_of(desk)
+    desk.finish(desk.save().run_id)
+    desk.clock.now = desk.connection().next_run_at - timedelta(hours=1)
+    desk.broker.answers = [refusal(FailureKind.LOCKED_OUT, "1025")]
+    sibling.finish(sibling.save().run_id)
+    until = sibling.connection().locked_until
+    desk.clock.now = desk.connection().next_run_at
+    desk.broker.calls.clear()
+    schedule.tick(desk.clock())
+    mine = desk.connection()
+    assert (mine.state, mine.locked_until, desk.broker.calls) == (ConnectionState.LOCKED_OUT, until, [])
+    assert mine.state_message == "The broker has locked this token for some hours."
