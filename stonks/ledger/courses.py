@@ -1,21 +1,21 @@
-"""What each day changed of an instrument, as it is stored: made with its lots, and taken into the portfolio's sums."""
+"""What each day changed of an instrument, as it is stored: made with its lots, or anew at other prices."""
 
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import bindparam, select
 
-from stonks.core.fingerprint import plain
-from stonks.db import db, read
-from stonks.ledger.bulk import BATCH_ROWS, BulkInsert
+from stonks.db import read
+from stonks.ledger import course_text
+from stonks.ledger.course_text import days_of, step_of
 from stonks.ledger.folding import Folding
-from stonks.ledger.snapshot_tables import SnapshotCourse, SnapshotYear
+from stonks.ledger.snapshot_tables import SnapshotCourse
 from stonks.portfolio import courses, flows
 from stonks.portfolio.courses import Money, Step, Worth
 from stonks.portfolio.flows import Flows
@@ -27,11 +27,6 @@ from stonks.portfolio.valuation import OLD, Instrument, Price, Rates
 Row = dict[str, Any]
 Marks = Mapping[str, Sequence[Price]]  # by key, of one day that which counts last
 Closed = Mapping[str, Sequence[tuple[ClosedLot, Decimal | None]]]
-_T = TypeVar("_T")
-_Days = dict[str, list[Any]]  # of one year, as they are stored
-_Change = tuple[int, _Days, _Days]  # -1 or 1, money and worths
-_KEYS_AT_ONCE = 200
-
 _MINE = (SnapshotCourse.portfolio_id == bindparam("portfolio_id"), SnapshotCourse.key == bindparam("key"))
 _SINCE = select(SnapshotCourse.year, SnapshotCourse.steps, SnapshotCourse.money).where(
     *_MINE, SnapshotCourse.year >= bindparam("year")
@@ -42,10 +37,11 @@ _BEFORE = (
     .order_by(SnapshotCourse.year.desc())
     .limit(2)
 )
-_GONE = delete(SnapshotCourse).where(
-    SnapshotCourse.portfolio_id == bindparam("of_portfolio"),
-    SnapshotCourse.key == bindparam("of_key"),
-    SnapshotCourse.year == bindparam("of_year"),
+_LAST_PRICE = (
+    select(SnapshotCourse.last_price)
+    .where(*_MINE, SnapshotCourse.year < bindparam("year"))
+    .order_by(SnapshotCourse.year.desc())
+    .limit(1)
 )
 
 
@@ -68,6 +64,7 @@ class Earlier(NamedTuple):
     held: Decimal  # before the steps
     steps: dict[date, Step]  # of the days whose prices may serve in that year
     lacking: str  # as stored, of all years
+    price: Decimal | None  # the last one there was at the year's beginning
 
     @property
     def quantity(self) -> Decimal:
@@ -75,7 +72,7 @@ class Earlier(NamedTuple):
         return self.steps[max(self.steps)].quantity if self.steps else self.held
 
 
-NOTHING = Earlier(date.min.year, ZERO, {}, "[]")
+NOTHING = Earlier(date.min.year, ZERO, {}, "[]", None)
 
 
 def of_family(
@@ -101,7 +98,9 @@ def of_family(
         flows.add_gains(mine, closed.get(key, ()))
         whole = part_of[key] is not flows.Part.NONE
         before = earlier.get(key, NOTHING)
-        worths = _worths(before, steps.get(key, {}), marks.get(key, ()), one.unit) if whole else {}
+        mine_since, told = steps.get(key, {}), marks.get(key, ())
+        worths = _worths(before, mine_since, told, one.unit) if whole else {}
+        prices = _last_prices(before, mine_since, told) if whole else _without_price
         facts = {
             "part": str(part_of[key]),
             "begun": begun.get(key),
@@ -109,7 +108,7 @@ def of_family(
             "flows_unconverted": mine.unconverted,
             "lacking": _lacking(before, worths),
         }
-        result[key] = Made(facts, list(_years(key, steps.get(key, {}), mine.days, worths)))
+        result[key] = Made(facts, list(_years(key, mine_since, mine.days, worths, prices)))
     return result
 
 
@@ -121,14 +120,15 @@ def revalued(portfolio_id: int, one: Instrument, lacking: str, marks: Sequence[P
     for row in rows.values():
         steps.update(days_of(row.year, row.steps, step_of))
     worths = _worths(before, steps, marks, one.unit)
-    by_year = _by_year(worths)
+    by_year, last_price = course_text.by_year(worths), _last_prices(before, steps, marks)
     years = [
         {
             "key": one.key,
             "year": of,
             "steps": rows[of].steps if of in rows else "{}",
             "money": rows[of].money if of in rows else "{}",
-            "worths": _text(by_year.get(of, {}), _worth_row),
+            "worths": course_text.of_worths(by_year.get(of, {})),
+            "last_price": last_price(of),
         }
         for of in sorted(rows.keys() | by_year.keys())
     ]
@@ -140,19 +140,37 @@ def earlier(portfolio_id: int, key: str, lacking: str, year: int) -> Earlier:
     """As it is stored. `lacking`: of the holding."""
     since = priced_since(year)
     steps: dict[date, Step] = {}
+    price = read(_LAST_PRICE, portfolio_id=portfolio_id, key=key, year=year).scalar()
     for row in read(_BEFORE, portfolio_id=portfolio_id, key=key, year=year):
-        for text, values in reversed(json.loads(row.steps).items()):
-            on, step = _day_of(row.year, text), step_of(values)
+        for on, step in reversed(list(days_of(row.year, row.steps, step_of))):
             if on < since:
-                return Earlier(year, step.quantity, steps, lacking)
+                return Earlier(year, step.quantity, steps, lacking, price)
             steps[on] = step
-    return Earlier(year, ZERO, steps, lacking)
+    return Earlier(year, ZERO, steps, lacking, price)
 
 
 def _worths(before: Earlier, steps: Mapping[date, Step], marks: Sequence[Price], unit: Decimal) -> dict[date, Worth]:
     """Since the beginning of that year."""
-    found = courses.worths({**before.steps, **steps}, marks, unit, before.held)
+    found = courses.worths({**before.steps, **steps}, marks, unit, before.held, before.price)
     return {on: worth for on, worth in found.items() if on.year >= before.year}
+
+
+def _last_prices(
+    before: Earlier, steps: Mapping[date, Step], marks: Sequence[Price]
+) -> Callable[[int], Decimal | None]:
+    """At the end of a year since that one."""
+    told = courses.last_prices({**before.steps, **steps}, marks, before.price)
+    years = sorted(told)
+
+    def at_end(year: int) -> Decimal | None:
+        place = bisect_right(years, year)
+        return told[years[place - 1]] if place else before.price
+
+    return at_end
+
+
+def _without_price(_year: int) -> None:
+    return None
 
 
 def _lacking(before: Earlier, since: Mapping[date, Worth]) -> str:
@@ -166,175 +184,21 @@ def priced_since(year: int) -> date:
     return date(max(year, 2), 1, 1) - 2 * OLD
 
 
-def lacking_of(text: str) -> list[tuple[date, int]]:
-    return [(date.fromisoformat(on), change) for on, change in json.loads(text)]
-
-
-def days_of(year: int, text: str, read: Callable[[list[Any]], _T]) -> Iterator[tuple[date, _T]]:
-    return _read(year, json.loads(text), read)
-
-
-def _read(year: int, days: Mapping[str, list[Any]], read: Callable[[list[Any]], _T]) -> Iterator[tuple[date, _T]]:
-    return ((_day_of(year, on), read(values)) for on, values in days.items())
-
-
-def _day_of(year: int, text: str) -> date:
-    return date(year, int(text[:2]), int(text[3:]))
-
-
-def step_of(values: list[Any]) -> Step:
-    quantity, price, action = values
-    return Step(Decimal(quantity), None if price is None else Decimal(price), bool(action))
-
-
-def worth_of(values: list[Any]) -> Worth:
-    return Worth(values[0], Decimal(values[1]), values[2])
-
-
-def money_of(values: list[Any]) -> Money:
-    moved, put_in, taken_out, invested, gain, sales, unknown, own_gain, own_unknown = values
-    return Money(
-        moved, Decimal(put_in), Decimal(taken_out), Decimal(invested), Decimal(gain), sales, unknown,
-        Decimal(own_gain), own_unknown,
-    )  # fmt: skip
-
-
-def replace(
-    portfolio_id: int,
-    old: Mapping[str, Place],
-    new: Mapping[str, Place],
-    years: Sequence[Row],
-    since: Mapping[str, int],
-) -> None:
-    """Puts `years`, all there are of the keys of `new`, in the place of what is there of the keys of both, and into the
-    portfolio's sums. `since`: by key, the year before which all stays as it is. Within the transaction that does so for
-    their holdings."""
-    stored = _stored(portfolio_id, old.keys() | new.keys())
-    before = {(row.key, row.year): row for row in stored if row.year >= since.get(row.key, date.min.year)}
-    after = {(row["key"], row["year"]): row for row in years}
-    changes: dict[tuple[Place, int], list[_Change]] = defaultdict(list)
-    written, gone = [], []
-    for key, year in sorted(before.keys() | after.keys()):
-        was, now = before.get((key, year)), after.get((key, year))
-        # Of a key that is no holding any more nothing is in the sums.
-        was_in, now_in = old.get(key) if was else None, new[key] if now else None
-        old_texts = (was.money, was.worths) if was else ("{}", "{}")
-        new_texts = (now["money"], now["worths"]) if now else ("{}", "{}")
-        if was and now and was_in == now_in and old_texts == new_texts and was.steps == now["steps"]:
-            continue
-        money, worths = (_apart(*both, was_in == now_in) for both in zip(old_texts, new_texts, strict=True))
-        for sign, place, change in ((-1, was_in, (money[0], worths[0])), (1, now_in, (money[1], worths[1]))):
-            if place and any(change):
-                changes[place, year].append((sign, *change))
-        if was is not None:
-            gone.append((key, year))
-        if now is not None:
-            written.append({"portfolio_id": portfolio_id, **now})
-    if gone:
-        places = [{"of_portfolio": portfolio_id, "of_key": key, "of_year": year} for key, year in gone]
-        db.session.connection().execute(_GONE, places)
-    _insert(SnapshotCourse, ("key", "year", "steps", "money", "worths"), written)
-    _sum_up(portfolio_id, changes)
-
-
-def _apart(old: str, new: str, same_sum: bool) -> tuple[_Days, _Days]:
-    """The days to be taken out of a sum and those to be put in; of the same sum only what is not in both."""
-    if same_sum and old == new:
-        return {}, {}
-    gone, come = json.loads(old), json.loads(new)
-    if not same_sum:
-        return gone, come
-    kept = {on for on, values in gone.items() if come.get(on) == values}
-    for on in kept:
-        del gone[on], come[on]
-    return gone, come
-
-
-def _sum_up(portfolio_id: int, changes: Mapping[tuple[Place, int], list[_Change]]) -> None:
-    written = []
-    for (place, year), of_year in changes.items():
-        table = SnapshotYear
-        mine = (
-            table.portfolio_id == portfolio_id,
-            table.part == place.part,
-            table.currency == place.currency,
-            table.year == year,
-        )
-        found = db.session.execute(select(table.money, table.worths).where(*mine)).first()
-        money = dict(days_of(year, found.money, money_of)) if found else {}
-        worths = dict(days_of(year, found.worths, worth_of)) if found else {}
-        for sign, of_money, of_worths in of_year:
-            for on, more in _read(year, of_money, money_of):
-                money[on] = courses.more_money(money.get(on, Money()), more, sign)
-            for on, change in _read(year, of_worths, worth_of):
-                worths[on] = courses.more(worths.get(on, Worth()), change, sign)
-        if found:
-            db.session.execute(delete(table).where(*mine))
-        # What is left of a day may be nothing.
-        row = {
-            "money": _text({on: one for on, one in money.items() if any(one)}, _money_row),
-            "worths": _text({on: one for on, one in worths.items() if any(one)}, _worth_row),
-        }
-        if any(text != "{}" for text in row.values()):
-            written.append({"portfolio_id": portfolio_id, **place._asdict(), "year": year, **row})
-    _insert(SnapshotYear, ("part", "currency", "year", "money", "worths"), written)
-
-
-def _stored(portfolio_id: int, keys: Iterable[str]) -> Iterator[Any]:
-    ordered = sorted(keys)
-    for start in range(0, len(ordered), _KEYS_AT_ONCE):
-        part = ordered[start : start + _KEYS_AT_ONCE]
-        mine = (SnapshotCourse.portfolio_id == portfolio_id, SnapshotCourse.key.in_(part))
-        columns = (
-            SnapshotCourse.key, SnapshotCourse.year, SnapshotCourse.steps, SnapshotCourse.money, SnapshotCourse.worths,
-        )  # fmt: skip
-        yield from db.session.execute(select(*columns).where(*mine))
-
-
-def _insert(model: Any, columns: tuple[str, ...], rows: list[Row]) -> None:
-    if rows:
-        inserting = BulkInsert(model, columns, ("portfolio_id",))
-        parts = (
-            inserting.ready([[row[name] for name in columns] for row in rows[start : start + BATCH_ROWS]])
-            for start in range(0, len(rows), BATCH_ROWS)
-        )
-        inserting.write(parts, len(rows), (rows[0]["portfolio_id"],))
-
-
 def _years(
-    key: str, steps: Mapping[date, Step], money: Mapping[date, Money], worths: Mapping[date, Worth]
+    key: str,
+    steps: Mapping[date, Step],
+    money: Mapping[date, Money],
+    worths: Mapping[date, Worth],
+    last_price: Callable[[int], Decimal | None],
 ) -> Iterator[Row]:
-    of_steps, of_money, of_worths = _by_year(steps), _by_year(money), _by_year(worths)
+    by_year = course_text.by_year
+    of_steps, of_money, of_worths = by_year(steps), by_year(money), by_year(worths)
     for year in sorted(of_steps.keys() | of_money.keys() | of_worths.keys()):
         yield {
             "key": key,
             "year": year,
-            "steps": _text(of_steps.get(year, {}), _step_row),
-            "money": _text(of_money.get(year, {}), _money_row),
-            "worths": _text(of_worths.get(year, {}), _worth_row),
+            "steps": course_text.of_steps(of_steps.get(year, {})),
+            "money": course_text.of_money(of_money.get(year, {})),
+            "worths": course_text.of_worths(of_worths.get(year, {})),
+            "last_price": last_price(year),
         }
-
-
-def _by_year(days: Mapping[date, _T]) -> dict[int, dict[date, _T]]:
-    found: dict[int, dict[date, _T]] = defaultdict(dict)
-    for on, one in days.items():
-        found[on.year][on] = one
-    return found
-
-
-def _text(days: Mapping[date, _T], row: Callable[[_T], list[Any]]) -> str:
-    """Of one year, by day."""
-    found = {on.isoformat()[5:]: row(one) for on, one in sorted(days.items())}
-    return json.dumps(found, separators=(",", ":"))
-
-
-def _step_row(one: Step) -> list[Any]:
-    return [plain(one.quantity), None if one.price is None else plain(one.price), int(one.action)]
-
-
-def _money_row(one: Money) -> list[Any]:
-    return [plain(value) if isinstance(value, Decimal) else value for value in one]
-
-
-def _worth_row(one: Worth) -> list[Any]:
-    return [one.told, plain(one.value), one.lacking]

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import bindparam, select
 
 from stonks.db import read
-from stonks.ledger import courses, folding
+from stonks.ledger import course_text, folding
 from stonks.ledger.month_days import MonthOfDays
 from stonks.ledger.refolding import last_day
 from stonks.ledger.snapshot_tables import SnapshotHolding, SnapshotMonth, SnapshotYear, instrument_of
@@ -57,7 +57,7 @@ def measurable(portfolio: Portfolio) -> Measurable:
     sold: list[Sold] = []
     for row in read(_YEARS, portfolio_id=portfolio.id):
         _take_money(row, money[row.part], sold)
-        for on, worth in courses.days_of(row.year, row.worths, courses.worth_of):
+        for on, worth in course_text.days_of(row.year, row.worths, course_text.worth_of):
             worths[row.part][on][row.currency] = worth
     months = [(row, MonthOfDays(row.month, row.currency, row.days)) for row in read(_MONTHS, portfolio_id=portfolio.id)]
     whole = all(row.complete and not row.transferred for row in holdings)
@@ -65,7 +65,7 @@ def measurable(portfolio: Portfolio) -> Measurable:
 
     def course(part: Part) -> Course:
         mine = [row for row in holdings if row.part == part]
-        lacking = {row.key: courses.lacking_of(row.lacking) for row in mine if row.lacking != "[]"}
+        lacking = {row.key: course_text.lacking_of(row.lacking) for row in mine if row.lacking != "[]"}
         return Course(worths[part], money[part], lacking, sum(row.flows_unconverted for row in mine))
 
     return Measurable(
@@ -88,7 +88,7 @@ def measurable(portfolio: Portfolio) -> Measurable:
 
 def _take_money(row: Any, money: dict[date, Money], sold: list[Sold]) -> None:
     """Of a year's days: what was put in and taken out, and what was gained."""
-    for on, one in courses.days_of(row.year, row.money, tuple):
+    for on, one in course_text.days_of(row.year, row.money, tuple):
         moved, put_in, taken_out, invested, gain, sales, unknown, own_gain, own_unknown = one
         if moved or put_in != "0" or taken_out != "0":
             flow = Money(moved, Decimal(put_in), Decimal(taken_out), Decimal(invested))

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Row, delete, or_, select, update
 
 from stonks.db import db
-from stonks.ledger import courses, figure_rows
+from stonks.ledger import course_sums, figure_rows
 from stonks.ledger.bulk import BATCH_ROWS, BulkInsert
 from stonks.ledger.courses import Place
 from stonks.ledger.refolding import Refolded
@@ -35,7 +35,7 @@ def families(portfolio_id: int, found: Sequence[Refolded]) -> None:
     _insert(SnapshotLate, [row for refolded in found for row in refolded.late])
     _insert(SnapshotLot, [lot for refolded in found for lot in refolded.lots])
     _insert(SnapshotCheckpoint, [point for refolded in found for point in refolded.points])
-    courses.replace(
+    course_sums.replace(
         portfolio_id,
         {row.key: Place(row.part, row.currency) for row in old},
         {row["key"]: Place(row["part"], row["currency"]) for row in new},

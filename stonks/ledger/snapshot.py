@@ -18,7 +18,7 @@ from sqlalchemy import bindparam, delete, insert, select, true, update
 
 from stonks.core.errors import StonksError
 from stonks.db import db, in_transaction, insert_ignoring, read, transaction
-from stonks.ledger import courses, folding, marks, refolding, rekeying, replacing, repositioning, repricing
+from stonks.ledger import course_sums, folding, marks, refolding, rekeying, replacing, repositioning, repricing
 from stonks.ledger.families import Families, Name, every_name
 from stonks.ledger.marks import MONTH, NAME, POSITIONS, RATES, Mark, name_of
 from stonks.ledger.refolding import Reckoning, Refolded
@@ -40,7 +40,7 @@ from stonks.portfolio.lots import Method
 from stonks.rates import bank_version
 
 # Counted up with each change of the arithmetic or of what is stored: all figures are then made anew.
-ARITHMETIC = 4
+ARITHMETIC = 5
 ENTRIES_AT_ONCE = 50_000  # of a part, about
 MONTHS_AT_ONCE = 12
 MOST_REFUSALS = 50
@@ -258,7 +258,7 @@ class _Part:
             if not self._still():
                 return False
             places = {key: place for key, (place, _) in found.made.items()}
-            courses.replace(
+            course_sums.replace(
                 self._id, places, places, [row for _, one in found.made.values() for row in one.years], found.since
             )
             _update_by_key(self._id, [{"key": key} | one.facts for key, (_, one) in found.made.items()], ("lacking",))

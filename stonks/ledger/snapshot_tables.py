@@ -109,7 +109,7 @@ class SnapshotHolding(Base):
 
 class SnapshotCourse(Base):
     """What the days of a year changed of one instrument. JSON by day: `steps` is what its movements leave, `money` what
-    it took and brought, `worths` its worth; see portfolio/courses.py."""
+    it took and brought, `worths` its worth; see portfolio/courses.py and ledger/course_text.py."""
 
     __tablename__ = "snapshot_courses"
 
@@ -119,6 +119,9 @@ class SnapshotCourse(Base):
     steps: Mapped[str] = mapped_column(Text)
     money: Mapped[str] = mapped_column(Text)
     worths: Mapped[str] = mapped_column(Text)
+    last_price: Mapped[Decimal | None] = mapped_column(
+        ExactDecimal
+    )  # at the year's end, however old; None: there is none
 
 
 class SnapshotCheckpoint(Base):

@@ -33,6 +33,13 @@ class Worth(NamedTuple):
     told: int = 0  # prices from beside the transactions
     value: Decimal = ZERO  # of what has a price that serves
     lacking: int = 0  # +1: from this day on what is held has no such price; -1: no longer so
+    old: Decimal = ZERO  # of what has none that serves, at the last one there was
+    unpriced: int = 0  # +1: from this day on what is held has no price at all; -1: no longer so
+
+
+class Quote(NamedTuple):
+    price: Decimal | None
+    until: date = date.min  # the last day on which it serves
 
 
 class Money(NamedTuple):
@@ -65,49 +72,89 @@ def steps(movements: Iterable[Movement], before: Mapping[str, Decimal] | None = 
 
 
 def worths(
-    steps: Mapping[date, Step], marks: Sequence[Price], unit: Decimal, held: Decimal = ZERO
+    steps: Mapping[date, Step],
+    marks: Sequence[Price],
+    unit: Decimal,
+    held: Decimal = ZERO,
+    price: Decimal | None = None,
 ) -> dict[date, Worth]:
-    """`marks`: by day, of one day that which counts last; `unit`: what one of quantity costs at a price of 1; `held`:
-    before the first of all these, without a price. A price serves on its day and the five after it."""
-    by_day: dict[date, list[Price]] = {}
-    for mark in marks:
-        by_day.setdefault(mark.on, []).append(mark)
+    """`marks`: by day, of one day that which counts last; `unit`: what one of quantity costs at a price of 1; `held`,
+    `price`: before the first of all these, of a day too long ago to serve. A price serves on its day and the five after
+    it."""
+    by_day = _by_day(marks)
     found: dict[date, Worth] = {}
-    quantity, value = held, ZERO
-    price: Decimal | None = None
-    until = date.min
-    lacks = bool(held)
+    quantity, quote = held, Quote(price)
+    was = _worth(quantity, quote, unit, date.max)
 
-    def become(on: date, now: Decimal, lacking: bool, told: int) -> None:
-        nonlocal value, lacks
-        change = Worth(told, EXACT.subtract(now, value), int(lacking) - int(lacks))
+    def become(on: date, told: int) -> None:
+        nonlocal was
+        now = _worth(quantity, quote, unit, on)
+        change = more(now, was, -1)._replace(told=told)
         if any(change):
             found[on] = change
-        value, lacks = now, lacking
+        was = now
 
     for on in sorted(steps.keys() | by_day.keys()):
-        if quantity and not lacks and until < on - _A_DAY:
-            become(until + _A_DAY, ZERO, True, 0)
-        if (step := steps.get(on)) is not None:
-            quantity = step.quantity
-            if step.action:
-                price, until = None, date.min
-            elif step.price is not None:
-                price, until = step.price, on + OLD
+        if not was.lacking and quote.until < on - _A_DAY:
+            become(quote.until + _A_DAY, 0)
+        if on in steps:
+            quantity = steps[on].quantity
         told = by_day.get(on, ())
-        if told:
-            price, until = told[-1].price, on + OLD
-        lacking = bool(quantity) and (price is None or until < on)
-        now = ZERO if lacking or price is None else EXACT.multiply(EXACT.multiply(quantity, price), unit)
-        become(on, now, lacking, len(told))
-    if quantity and not lacks and until < date.max:
-        become(until + _A_DAY, ZERO, True, 0)
+        quote = _quote(on, steps.get(on), told, quote)
+        become(on, len(told))
+    if not was.lacking and quote.until < date.max:
+        become(quote.until + _A_DAY, 0)
     return found
 
 
+def last_prices(
+    steps: Mapping[date, Step], marks: Sequence[Price], price: Decimal | None = None
+) -> dict[int, Decimal | None]:
+    """What `worths` takes as `price` to go on after a year's end, by the years that tell anything of it."""
+    by_day = _by_day(marks)
+    found: dict[int, Decimal | None] = {}
+    quote = Quote(price)
+    for on in sorted(steps.keys() | by_day.keys()):
+        quote = _quote(on, steps.get(on), by_day.get(on, ()), quote)
+        found[on.year] = quote.price
+    return found
+
+
+def _by_day(marks: Sequence[Price]) -> Mapping[date, Sequence[Price]]:
+    by_day: dict[date, list[Price]] = {}
+    for mark in marks:
+        by_day.setdefault(mark.on, []).append(mark)
+    return by_day
+
+
+def _quote(on: date, step: Step | None, told: Sequence[Price], before: Quote) -> Quote:
+    """What prices an instrument from that day on."""
+    if told:
+        return Quote(told[-1].price, on + OLD)
+    if step is not None and step.action:
+        return Quote(None)
+    return before if step is None or step.price is None else Quote(step.price, on + OLD)
+
+
+def _worth(quantity: Decimal, quote: Quote, unit: Decimal, on: date) -> Worth:
+    """The whole of it, not a change."""
+    if not quantity:
+        return Worth()
+    if quote.price is None:
+        return Worth(lacking=1, unpriced=1)
+    amount = EXACT.multiply(EXACT.multiply(quantity, quote.price), unit)
+    return Worth(lacking=1, old=amount) if quote.until < on else Worth(value=amount)
+
+
 def more(one: Worth, other: Worth, sign: int = 1) -> Worth:
-    value = EXACT.add(one.value, other.value) if sign > 0 else EXACT.subtract(one.value, other.value)
-    return Worth(one.told + sign * other.told, value, one.lacking + sign * other.lacking)
+    add = EXACT.add if sign > 0 else EXACT.subtract
+    return Worth(
+        one.told + sign * other.told,
+        add(one.value, other.value),
+        one.lacking + sign * other.lacking,
+        add(one.old, other.old),
+        one.unpriced + sign * other.unpriced,
+    )
 
 
 def more_flow(one: Money, other: Money) -> Money:

@@ -35,6 +35,7 @@ class Point(NamedTuple):
     on: date
     invested: Decimal  # put in less taken out since the very first day, income apart
     value: Decimal | None  # None: not known
+    at_last: Decimal | None  # the value at the last prices there were, however old; None: something never had one
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,5 +177,5 @@ def _points(found: Values, moved: Mapping[date, Money], days: Iterable[date]) ->
         while place < len(flowing) and flowing[place] <= on:
             invested = EXACT.add(invested, moved[flowing[place]].invested)
             place += 1
-        points.append(Point(on, invested, found.known.get(on)))
+        points.append(Point(on, invested, found.known.get(on), found.at_last.get(on)))
     return points

@@ -1,7 +1,8 @@
 """What a portfolio was worth, day by day, as far as prices are known.
 
 A day's value is known when each instrument held has a price of that day or the five before it, and each currency a
-rate. Otherwise the day has no value and the instruments that lacked a price are named: nothing is carried further.
+rate. Otherwise the instruments that lacked a price are named, and there is only what the day would come to at the last
+prices there were: to be looked at, and not to be reckoned with.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ Lacking = Sequence[tuple[date, int]]  # +1: from this day on there was no price,
 @dataclass(slots=True)
 class Values:
     known: dict[date, Decimal] = field(default_factory=dict)
+    at_last: dict[date, Decimal] = field(default_factory=dict)  # at the last prices, known or not
     unpriced: list[tuple[str, int]] = field(default_factory=list)  # keys, and on how many days they lacked a price
 
 
@@ -38,22 +40,28 @@ def values(
     """At the end of each of `days`. `worths` and `cash`: what each day changed, by currency."""
     ordered = sorted(days)
     changed, moved = sorted(worths), sorted(cash)
-    held: dict[str, Decimal] = defaultdict(Decimal)
-    balances: dict[str, Decimal] = defaultdict(Decimal)
-    at_worth = at_cash = unpriced = 0
+    held, old, balances = (defaultdict[str, Decimal](Decimal) for _ in range(3))
+    at_worth = at_cash = lack = unpriced = 0
     found = Values()
     for day in ordered:
         while at_worth < len(changed) and changed[at_worth] <= day:
             for currency, change in worths[changed[at_worth]].items():
                 held[currency] = EXACT.add(held[currency], change.value)
-                unpriced += change.lacking
+                old[currency] = EXACT.add(old[currency], change.old)
+                lack += change.lacking
+                unpriced += change.unpriced
             at_worth += 1
         while at_cash < len(moved) and moved[at_cash] <= day:
             for currency, amount in cash[moved[at_cash]].items():
                 balances[currency] = EXACT.add(balances[currency], amount)
             at_cash += 1
-        if not unpriced and (total := _in_base(chain(held.items(), balances.items()), day, rates)) is not None:
-            found.known[day] = total
+        if unpriced:
+            continue
+        total = _in_base(chain(held.items(), old.items(), balances.items()), day, rates)
+        if total is not None:
+            found.at_last[day] = total
+            if not lack:
+                found.known[day] = total
     counted = ((key, _days_within(ordered, spans)) for key, spans in lacking.items())
     found.unpriced = sorted(((key, count) for key, count in counted if count), key=lambda one: (-one[1], one[0]))
     return found

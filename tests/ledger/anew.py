@@ -169,7 +169,7 @@ def comparable(found: Performance) -> Performance:
         found,
         start=known(found.start),
         end=known(found.end),
-        points=[point._replace(value=short(point.value)) for point in found.points],
+        points=[point._replace(value=short(point.value), at_last=short(point.at_last)) for point in found.points],
         money_weighted=shorter(found.money_weighted),
         time_weighted=shorter(found.time_weighted),
     )

@@ -50,6 +50,7 @@ class Mark(NamedTuple):
 @dataclass(slots=True)
 class Values:
     known: dict[date, Decimal] = field(default_factory=dict)
+    at_last: dict[date, Decimal] = field(default_factory=dict)
     unknown: list[date] = field(default_factory=list)
     unpriced: Counter[str] = field(default_factory=Counter)  # key -> on how many days it was what lacked a price
 
@@ -82,8 +83,10 @@ def values(
             balances[paid[at_cash].currency] += paid[at_cash].amount
             at_cash += 1
         lacking = held.lacking(day)
-        total = None if lacking else _in_base(chain(held.worths().items(), balances.items()), day, rates)
-        if total is None:
+        total = None if held.unpriced() else _in_base(chain(held.worths().items(), balances.items()), day, rates)
+        if total is not None:
+            found.at_last[day] = total
+        if total is None or lacking:
             found.unknown.append(day)
             found.unpriced.update(lacking)
         else:
@@ -135,8 +138,12 @@ class _Held:
         until = self._until
         return [key for key in self._quantities if until.get(key, date.min) < day]
 
+    def unpriced(self) -> bool:
+        """Whether something is held that has no price at all."""
+        return not self._quantities.keys() <= self._prices.keys()
+
     def worths(self) -> dict[str, Decimal]:
-        """What is held, by currency; all must have a price."""
+        """What is held, by currency; all must have a price, however old."""
         sums: dict[str, Decimal] = defaultdict(Decimal)
         for key, quantity in self._quantities.items():
             instrument = self._instruments[key]
@@ -305,5 +312,5 @@ def _points(found: Values, flows: Sequence[Flow], days: Iterable[date]) -> list[
         while place < len(flows) and flows[place].on <= on:
             invested += flows[place].amount
             place += 1
-        points.append(Point(on, invested, found.known.get(on)))
+        points.append(Point(on, invested, found.known.get(on), found.at_last.get(on)))
     return points

@@ -8,8 +8,8 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stonks.portfolio.courses import Money, Step, Worth, more, more_money, worths
-from stonks.portfolio.valuation import Price
+from stonks.portfolio.courses import Money, Step, Worth, last_prices, more, more_money, worths
+from stonks.portfolio.valuation import OLD, Price
 
 D = Decimal
 DAY = date(2025, 3, 3)
@@ -30,7 +30,7 @@ def bought(quantity: str, price: str | None = None, *, action: bool = False) -> 
 def test_a_price_serves_for_five_days_and_the_sixth_is_without_one() -> None:
     assert worths({DAY: bought("10", "3")}, [], D(1)) == {
         DAY: Worth(0, D(30), 0),
-        after(6): Worth(0, D(-30), 1),
+        after(6): Worth(0, D(-30), 1, D(30)),
     }
 
 
@@ -38,12 +38,12 @@ def test_a_price_of_the_very_day_on_which_the_last_one_ends_leaves_no_gap() -> N
     found = worths({DAY: bought("10", "3")}, [mark(6, "4")], D(1))
     assert found[after(6)] == Worth(1, D(10), 0)
     late = worths({DAY: bought("10", "3")}, [mark(7, "4")], D(1))
-    assert (late[after(6)], late[after(7)]) == (Worth(0, D(-30), 1), Worth(1, D(40), -1))
+    assert (late[after(6)], late[after(7)]) == (Worth(0, D(-30), 1, D(30)), Worth(1, D(40), -1, D(-30)))
 
 
 def test_what_was_quoted_before_a_split_prices_nothing_after_it() -> None:
     steps = {DAY: bought("10", "3"), after(1): bought("40", action=True)}
-    assert worths(steps, [mark(0, "3")], D(1))[after(1)] == Worth(0, D(-30), 1)
+    assert worths(steps, [mark(0, "3")], D(1))[after(1)] == Worth(0, D(-30), 1, D(0), 1)
     assert worths(steps, [mark(1, "1")], D(1))[after(1)] == Worth(1, D(10), 0)
 
 
@@ -51,8 +51,8 @@ def test_what_is_sold_is_worth_nothing_and_lacks_no_price() -> None:
     steps = {DAY: bought("10", "3"), after(20): bought("0", "5"), after(30): bought("2")}
     found = worths(steps, [], D(100))
     assert found[DAY].value == 3000
-    assert found[after(20)] == Worth(0, D(0), -1)
-    assert found[after(30)] == Worth(0, D(0), 1)
+    assert found[after(20)] == Worth(0, D(0), -1, D(-3000))
+    assert found[after(30)] == Worth(0, D(0), 1, D(1000))
 
 
 steps = st.dictionaries(
@@ -68,31 +68,59 @@ marks = st.lists(st.builds(mark, st.integers(0, 60), st.integers(1, 9).map(str))
 def test_on_each_day_the_changes_before_come_to_what_is_held_at_the_last_price(
     steps: dict[date, Step], told: list[Price]
 ) -> None:
-    found = worths(steps, sorted(told, key=lambda one: one.on), D(2))
+    told = sorted(told, key=lambda one: one.on)
+    found = worths(steps, told, D(2))
     for number in range(80):
-        on = after(number)
-        value = sum((one.value for day, one in found.items() if day <= on), D(0))
-        lacking = sum(one.lacking for day, one in found.items() if day <= on)
-        quantity, price = at(steps, sorted(told, key=lambda one: one.on), on)
-        assert (value, lacking) == (
-            D(0) if price is None else quantity * price * 2,
-            int(bool(quantity) and price is None),
-        )
+        on, total = after(number), Worth()
+        for day, one in found.items():
+            total = more(total, one) if day <= on else total
+        quantity, price, serves = at(steps, told, on)
+        amount = D(0) if price is None else quantity * price * 2
+        assert (total.value, total.old) == ((amount, D(0)) if serves else (D(0), amount))
+        assert (total.lacking, total.unpriced) == (bool(quantity) and not serves, bool(quantity) and price is None)
 
 
-def at(steps: dict[date, Step], told: list[Price], on: date) -> tuple[Decimal, Decimal | None]:
-    """What is held, and its price of that day or the five before."""
+@given(steps=steps, told=marks, place=st.integers(0, 60))
+def test_a_course_is_gone_on_with_from_what_was_held_and_the_last_price(
+    steps: dict[date, Step], told: list[Price], place: int
+) -> None:
+    told = sorted(told, key=lambda one: one.on)
+    # What served at the beginning is told again, as after the end of a year.
+    begun, told_again = after(place), after(place - 10)
+    quantity, price, _ = at(steps, told, told_again - timedelta(days=1))
+    whole = worths(steps, told, D(2))
+    later = worths(
+        {on: one for on, one in steps.items() if on >= told_again},
+        [one for one in told if one.on >= told_again],
+        D(2),
+        quantity,
+        price,
+    )
+    assert {on: one for on, one in whole.items() if on >= begun} == {
+        on: one for on, one in later.items() if on >= begun
+    }
+
+
+@given(steps=steps, told=marks)
+def test_the_last_price_of_a_year_is_the_one_its_end_has(steps: dict[date, Step], told: list[Price]) -> None:
+    told = sorted(told, key=lambda one: one.on)
+    found = last_prices(steps, told, D(7))
+    if not steps and not told:
+        assert not found
+    else:
+        assert found == {2025: at({date.min: bought("0", "7")} | steps, told, after(90))[1]}
+
+
+def at(steps: dict[date, Step], told: list[Price], on: date) -> tuple[Decimal, Decimal | None, bool]:
+    """What is held, its last price, and whether that is of the day or the five before."""
     quantity = max(((day, step.quantity) for day, step in steps.items() if day <= on), default=(on, D(0)))[1]
-    for day in (on - timedelta(days=back) for back in range(6)):
+    for day in sorted({*steps, *(one.on for one in told)}, reverse=True):
         of_day = [one.price for one in told if one.on == day]
         step = steps.get(day)
-        if of_day:
-            return quantity, of_day[-1]
-        if step is not None and step.action:
-            return quantity, None
-        if step is not None and step.price is not None:
-            return quantity, step.price
-    return quantity, None
+        price = of_day[-1] if of_day else step.price if step and not step.action else None
+        if day <= on and (price is not None or (step and step.action)):
+            return quantity, price, price is not None and on - day <= OLD
+    return quantity, None, False
 
 
 @given(st.lists(st.builds(Money, *[st.integers(-9, 9).map(D)] * 9), max_size=5))
@@ -103,4 +131,5 @@ def test_what_was_added_can_be_taken_away_again(several: list[Money]) -> None:
     for one in several:
         total = more_money(total, one, -1)
     assert not any(total)
-    assert not any(more(Worth(1, D(3), 1), Worth(1, D(3), 1), -1))
+    one = Worth(1, D(3), 1, D(4), 1)
+    assert not any(more(one, one, -1))

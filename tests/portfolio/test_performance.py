@@ -83,13 +83,16 @@ def test_a_day_has_a_value_while_each_price_is_of_the_last_five_days() -> None:
         "2025-03-09": None,
         "2025-03-20": None,
     }
+    assert [point.at_last for point in found.points] == [D(0), D(1000), D(1055), D(1066), D(1066), D(1066)]
     assert found.unpriced == [(KEY, 2), (SAP, 1)]
     assert (found.start and found.start.on, found.end and found.end.on) == (day("2025-03-02"), day("2025-03-08"))
 
 
 def test_a_price_from_before_a_split_is_not_one_after_it() -> None:
     moved = (trade("2020-08-28", "10", "500"), action("2020-08-31", "FS", "30"))
-    assert values(look(*moved, last="2020-09-01"))["2020-09-01"] is None
+    unmarked = look(*moved, last="2020-09-01")
+    assert values(unmarked)["2020-09-01"] is None
+    assert unmarked.points[-1].at_last is None
     marked = look(*moved, marks=(mark("2020-08-31", "129"),), last="2020-09-01")
     assert values(marked)["2020-09-01"] == 40 * 129
 
@@ -158,7 +161,7 @@ def test_an_incomplete_history_is_left_out_and_named() -> None:
         last="2025-01-03",
     )
     assert (found.basis, found.left_out) == (Basis.SECURITIES, [SAP])
-    assert found.points[-1] == (date(2025, 1, 3), D(500), D(500))
+    assert found.points[-1] == (date(2025, 1, 3), D(500), D(500), D(500))
 
 
 def opening(on: str, quantity: str, cost: str) -> Movement:
@@ -205,7 +208,7 @@ def test_a_cancelled_trade_put_nothing_in() -> None:
     wrong = trade("2025-01-02", "10", "100", external_id="7")
     cancel = trade("2025-01-02", "10", "100", cancels=True, original_id="7")
     found = look(wrong, cancel, trade("2025-01-02", "10", "99", external_id="7"), last="2025-01-03")
-    assert found.points[-1] == (date(2025, 1, 3), D(990), D(990))
+    assert found.points[-1] == (date(2025, 1, 3), D(990), D(990), D(990))
 
 
 def test_a_commission_in_another_currency_lowers_the_return_once() -> None:
