@@ -5,7 +5,7 @@
 const size = (box) => ({ width: box.clientWidth, height: 270 });
 
 const draw = (box) => {
-  const [days, invested, values] = JSON.parse(box.dataset.series);
+  const [days, invested, values, atLast] = JSON.parse(box.dataset.series);
   const fewKnown = values.filter((value) => value != null).length < 200;
   const times = days.map((day) => Date.parse(day) / 1000);
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -26,11 +26,13 @@ const draw = (box) => {
     series: [
       { label: "Day", value: (_chart, _seconds, _series, place) => day(at(times, place)) },
       { label: box.dataset.invested, stroke: colour("--muted"), width: 2, dash: [6, 4], paths: uPlot.paths.stepped({ align: 1 }), points: { show: false }, value: (_chart, _value, _series, place) => words(at(invested, place)) },
+      ...(atLast ? [{ label: box.dataset.atLast, stroke: colour("--accent-tint"), width: 2, spanGaps: false, points: { show: false }, value: (_chart, _value, _series, place) => words(at(atLast, place)) }] : []),
       { label: box.dataset.value, stroke: colour("--accent"), width: 2, spanGaps: false, points: { show: fewKnown, size: 5 }, value: (_chart, _value, _series, place) => words(at(values, place)) },
     ],
   };
   box.replaceChildren();
-  return new uPlot(options, [times, invested, values], box);
+  // The known value is drawn last, over what it is part of.
+  return new uPlot(options, [times, invested, ...(atLast ? [atLast] : []), values], box);
 };
 
 // Left and right lead from day to day, Home and End to the first and the last; the legend tells their figures.

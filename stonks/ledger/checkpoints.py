@@ -25,9 +25,9 @@ from stonks.ledger.entries import Called
 from stonks.ledger.families import Name, keys_of
 from stonks.ledger.figure_rows import called_in_order
 from stonks.ledger.folding import Folding, Names, Pair
-from stonks.ledger.snapshot_tables import SnapshotCheckpoint, SnapshotHolding, SnapshotLot
+from stonks.ledger.snapshot_tables import SnapshotCheckpoint, SnapshotHolding
 from stonks.portfolio.flows import UNPAID_KINDS
-from stonks.portfolio.lots import ZERO, Book, ClosedLot, Lot, Method
+from stonks.portfolio.lots import ZERO, Book, Lot, Method
 from stonks.portfolio.summary import EXACT, Summary
 from stonks.portfolio.valuation import Instrument, Price
 
@@ -90,18 +90,17 @@ class Start(NamedTuple):
 
     point: Checkpoint
     gains: str
-    costs: str
     lacking: str
 
 
-NOTHING = Start(Checkpoint(), "{}", "{}", "[]")
+NOTHING = Start(Checkpoint(), "{}", "[]")
 
 
 def latest(portfolio_id: int, names: set[Name], year: int) -> Start:
     """The last one that stands before everything since `year`."""
     if year == _NONE:
         return NOTHING
-    columns = (SnapshotHolding.key, SnapshotHolding.gains, SnapshotHolding.costs, SnapshotHolding.lacking)
+    columns = (SnapshotHolding.key, SnapshotHolding.gains, SnapshotHolding.lacking)
     mine = (SnapshotHolding.portfolio_id == portfolio_id, SnapshotHolding.name.in_(keys_of(names)))
     holdings = db.session.execute(select(*columns).where(*mine).limit(2)).all()
     if len(holdings) != 1:
@@ -112,24 +111,7 @@ def latest(portfolio_id: int, names: set[Name], year: int) -> Start:
     row = db.session.execute(kept.where(table.year <= year).order_by(table.year.desc()).limit(1)).first()
     if row is None:
         return NOTHING
-    return Start(_of(row.year, row.under, json.loads(row.state)), one.gains, one.costs, one.lacking)
-
-
-def lots_since(portfolio_id: int, start: Start) -> Book:
-    """The lots as they are stored that were not closed before it."""
-    point, table = start.point, SnapshotLot
-    book = Book("")
-    if point.instrument is None:
-        return book
-    columns = (table.opened, table.closed, table.quantity, table.cost, table.cost_known, table.proceeds)
-    mine = (table.portfolio_id == portfolio_id, table.key == point.instrument.key, table.place >= point.closed)
-    for row in db.session.execute(select(*columns).where(*mine)):
-        if row.closed is None:
-            book.lots.append(Lot(row.opened, row.quantity, row.cost, row.cost_known))
-        else:
-            closed = (row.opened, row.closed, row.quantity, row.cost, row.proceeds or ZERO, row.cost_known)
-            book.closed.append(ClosedLot(book.key, *closed))
-    return book
+    return Start(_of(row.year, row.under, json.loads(row.state)), one.gains, one.lacking)
 
 
 def legs(rows: Sequence[Any], start: Checkpoint) -> Iterator[tuple[int | None, list[Any]]]:

@@ -31,14 +31,6 @@ def gains_of(text: str) -> dict[int, Gains]:
     }
 
 
-def costs_text(costs: Mapping[date, Decimal]) -> str:
-    return json.dumps({day.isoformat(): plain(amount) for day, amount in sorted(costs.items())})
-
-
-def costs_of(text: str) -> dict[date, Decimal]:
-    return {date.fromisoformat(day): Decimal(amount) for day, amount in json.loads(text).items()}
-
-
 def called_in_order(called: Iterable[Called]) -> list[Called]:
     return sorted(called, key=lambda one: (one[0] or "", one[1] or ""))
 
@@ -73,7 +65,6 @@ def stored(one: Summary, portfolio_id: int) -> Row:
         "unconverted": one.unconverted,
         "reasons": json.dumps(one.reasons),
         "gains": gains_text(one.gains),
-        "costs": costs_text(one.costs),
     }
 
 

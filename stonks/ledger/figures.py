@@ -16,15 +16,15 @@ from sqlalchemy import ColumnElement, CursorResult, and_, bindparam, case, func,
 from stonks.core.errors import NotFound, StonksError
 from stonks.core.records import FxRate
 from stonks.db import db, read
-from stonks.ledger import agreeing, figure_rows, prices, snapshot
+from stonks.ledger import agreeing, prices, snapshot
 from stonks.ledger.entries import Called
 from stonks.ledger.kept import Kept
 from stonks.ledger.snapshot import State
-from stonks.ledger.snapshot_tables import Snapshot, SnapshotHolding, SnapshotLot, SnapshotMonth, instrument_of
+from stonks.ledger.snapshot_tables import SnapshotHolding, SnapshotLot, SnapshotMonth, instrument_of
 from stonks.ledger.tables import Portfolio, ReportedRate
 from stonks.portfolio.income import Income
 from stonks.portfolio.lots import ZERO, ClosedLot, Lot
-from stonks.portfolio.overview import Overview, last_months, overview
+from stonks.portfolio.overview import Overview, overview
 from stonks.portfolio.reconcile import Difference
 from stonks.portfolio.valuation import Instrument, Price, Valued, newer, worth
 from stonks.rates import HOLDS, RateTable
@@ -48,7 +48,7 @@ _COLUMNS = (
 )  # fmt: skip
 _MONTH = (
     SnapshotMonth.month, SnapshotMonth.currency, SnapshotMonth.moved, SnapshotMonth.gross_base,
-    SnapshotMonth.withheld_base, SnapshotMonth.fees_base, SnapshotMonth.unconverted, SnapshotMonth.oldest_rate,
+    SnapshotMonth.withheld_base, SnapshotMonth.fees_base, SnapshotMonth.oldest_rate,
 )  # fmt: skip
 
 
@@ -113,9 +113,10 @@ class Stale(StonksError):
     """The figures are being reckoned, and nothing of them can be shown yet."""
 
 
-def standing(portfolio: Portfolio, today: date) -> Standing:
-    """For the overview. Raises Stale."""
-    return _consistent(portfolio, lambda state: _standing(portfolio, state, today), ("standing", today))
+def standing(portfolio: Portfolio, today: date, until: date | None = None) -> Standing:
+    """For the overview, with the twelve months up to `until`, today if None. Raises Stale."""
+    last = until or today
+    return _consistent(portfolio, lambda state: _standing(portfolio, state, today, last), ("standing", today, last))
 
 
 def holdings(portfolio: Portfolio, today: date, *, closed: bool = False) -> list[Holding]:
@@ -211,7 +212,7 @@ def _consistent(
     raise Stale("The figures of this portfolio change faster than they can be read.")
 
 
-def _standing(portfolio: Portfolio, state: State, today: date) -> Standing:
+def _standing(portfolio: Portfolio, state: State, today: date, until: date) -> Standing:
     mine = SnapshotHolding.portfolio_id == portfolio.id
     held, rates = _holdings(portfolio, today)
     counts = db.session.execute(
@@ -226,17 +227,12 @@ def _standing(portfolio: Portfolio, state: State, today: date) -> Standing:
     incomplete, compared, differing, closed, oldest_rate = counts
     named = select(SnapshotHolding.key, SnapshotHolding.symbol).where(mine, ~SnapshotHolding.complete)
     months = list(db.session.execute(select(*_MONTH).where(SnapshotMonth.portfolio_id == portfolio.id)))
-    texts = select(Snapshot.gains, Snapshot.costs).where(Snapshot.portfolio_id == portfolio.id)
-    sums = db.session.execute(texts).one()
-    since = min(last_months(today)[0], today.replace(month=1, day=1))
     oldest = (oldest_rate, rates.latest_ecb_day, *(row.oldest_rate for row in months))
     return Standing(
         view=overview(
             [one.valued for one in held],
-            figure_rows.gains_of(sums.gains),
             _income(months),
-            figure_rows.costs_of(sums.costs),
-            unconverted=sum(row.unconverted for row in months if since <= row.month <= today),
+            until=until,
             incomplete=incomplete or 0,
             closed=closed or 0,
             base=portfolio.base_currency,

@@ -176,7 +176,7 @@ def _refolded(names: set[Name], by: Reckoning, start: Start, fold: _Fold) -> Ref
         if not row["flows_unconverted"]:
             result.points = _points(fold, point, result.under, receipts[row["key"]], by)
         if point.instrument is not None:
-            _add_earlier(row, start, fold.single, by)
+            _add_earlier(row, start)
     return result
 
 
@@ -193,9 +193,8 @@ def _points(fold: _Fold, start: Checkpoint, under: str, receipts: list[Receipt],
     return checkpoints.rows(by.portfolio_id, found)
 
 
-def _add_earlier(row: Row, start: Start, what: Instrument, by: Reckoning) -> None:
-    """To a holding's figures since a checkpoint those of before. A lot's cost counts from the day it was opened, which
-    may be before: of these days what the lots changed that are no more goes, and what the present ones do comes."""
+def _add_earlier(row: Row, start: Start) -> None:
+    """To a holding's figures since a checkpoint those of before."""
     point = start.point
     row["closed_lots"] += point.closed
     row["income_base"] = EXACT.add(point.income, row["income_base"])
@@ -206,10 +205,6 @@ def _add_earlier(row: Row, start: Start, what: Instrument, by: Reckoning) -> Non
     row["last_day"] = row["last_day"] or point.last_day
     gains = {year: one for year, one in figure_rows.gains_of(start.gains).items() if year < point.year}
     row["gains"] = figure_rows.gains_text(gains | figure_rows.gains_of(row["gains"]))
-    costs = figure_rows.costs_of(start.costs)
-    gone = summary.costs(checkpoints.lots_since(by.portfolio_id, start), what, by.rates)
-    summary.replace_in(costs, gone, figure_rows.costs_of(row["costs"]))
-    row["costs"] = figure_rows.costs_text(costs)
 
 
 def _receipts(found: Folding) -> dict[str, list[Receipt]]:

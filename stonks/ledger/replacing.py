@@ -47,10 +47,7 @@ def families(portfolio_id: int, found: Sequence[Refolded]) -> None:
 
 def _forget(portfolio_id: int, of: Refolded) -> list[Row[Any]]:
     """Takes away what is stored of a family since the year it was folded from, and gives its holdings."""
-    columns = (
-        SnapshotHolding.key, SnapshotHolding.gains, SnapshotHolding.costs, SnapshotHolding.part,
-        SnapshotHolding.currency,
-    )  # fmt: skip
+    columns = (SnapshotHolding.key, SnapshotHolding.gains, SnapshotHolding.part, SnapshotHolding.currency)
     old: list[Row[Any]] = []
     for part in _parts(sorted(of.names)):
         mine = (SnapshotHolding.portfolio_id == portfolio_id, SnapshotHolding.name.in_(part))
@@ -76,16 +73,13 @@ def _forget(portfolio_id: int, of: Refolded) -> list[Row[Any]]:
 
 def _sum_up(portfolio_id: int, old: Iterable[Row[Any]], new: Iterable[figure_rows.Row]) -> None:
     mine = Snapshot.portfolio_id == portfolio_id
-    total = db.session.execute(select(Snapshot.gains, Snapshot.costs).where(mine)).one()
-    gains, costs = figure_rows.gains_of(total.gains), figure_rows.costs_of(total.costs)
+    gains = figure_rows.gains_of(db.session.execute(select(Snapshot.gains).where(mine)).scalar_one())
     for row in old:
         summary.replace_gains_in(gains, figure_rows.gains_of(row.gains), {})
-        summary.replace_in(costs, figure_rows.costs_of(row.costs), {})
     for one in new:
         summary.replace_gains_in(gains, {}, figure_rows.gains_of(one["gains"]))
-        summary.replace_in(costs, {}, figure_rows.costs_of(one["costs"]))
-    summed = {"gains": figure_rows.gains_text(gains), "costs": figure_rows.costs_text(costs)}
-    db.session.execute(update(Snapshot).where(mine).values(**summed).execution_options(synchronize_session=False))
+    summed = update(Snapshot).where(mine).values(gains=figure_rows.gains_text(gains))
+    db.session.execute(summed.execution_options(synchronize_session=False))
 
 
 def _insert(model: Any, rows: list[dict[str, Any]]) -> None:

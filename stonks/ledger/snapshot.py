@@ -168,7 +168,7 @@ class _Part:
         """Forgets every figure and marks everything there is."""
         names, months = every_name(self._id), list(_all_months(self._id))
         with transaction():
-            if not self._still(basis=self.basis, as_of=self._by.as_of, gains="{}", costs="{}"):
+            if not self._still(basis=self.basis, as_of=self._by.as_of, gains="{}"):
                 return False
             for table in _FOUND:
                 db.session.execute(delete(table).where(table.portfolio_id == self._id))

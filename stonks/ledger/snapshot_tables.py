@@ -27,7 +27,6 @@ class Snapshot(Base):
     basis: Mapped[str | None] = mapped_column(String(120))  # how they were reckoned; None or another: all are stale
     as_of: Mapped[date | None]  # the day of the broker's last word on positions
     gains: Mapped[str] = mapped_column(Text, default="{}")  # JSON: year -> [gain in base, lots that count, not known]
-    costs: Mapped[str] = mapped_column(Text, default="{}")  # JSON: day -> change of the cost of what is held, in base
 
 
 class SnapshotMark(Base):
@@ -99,7 +98,6 @@ class SnapshotHolding(Base):
     called: Mapped[str] = mapped_column(Text)  # JSON: symbol and ISIN of the rows that "moved" and "paid"
     reasons: Mapped[str] = mapped_column(Text)  # JSON: why the history is incomplete
     gains: Mapped[str] = mapped_column(Text)  # JSON, its part of the snapshot's
-    costs: Mapped[str] = mapped_column(Text)  # JSON, its part of the snapshot's
     part: Mapped[str] = mapped_column(String(10), server_default="none")  # of the performance, see portfolio/flows.py
     begun: Mapped[date | None]  # its first movement's day
     transferred: Mapped[bool] = mapped_column(server_default=false())  # or opened by a person's word

@@ -9,8 +9,7 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
-from stonks.portfolio import income
-from stonks.portfolio.income import Income, Receipt
+from stonks.portfolio.income import Income
 from stonks.portfolio.lots import ZERO, ClosedLot
 from stonks.portfolio.valuation import Instrument, Rates, Valued, converted
 
@@ -36,11 +35,6 @@ class Slice(NamedTuple):
     share: Decimal | None  # of the whole value; None where that would say nothing, as with what is held short
 
 
-class Point(NamedTuple):
-    on: date
-    cost: Decimal  # of what is held at the end of that day, in the base currency
-
-
 @dataclass(frozen=True, slots=True)
 class Overview:
     base: str
@@ -52,11 +46,7 @@ class Overview:
     unvalued: list[Valued]  # left out of the value: no price, or no rate
     uncosted: list[Valued]  # left out of the gain: no cost
     oldest_price: date | None
-    realised: Gains  # this year's
-    income: Income  # this year's
-    months: list[Month]  # the last twelve, the oldest first
-    unconverted: int  # receipts without a rate, left out, of these twelve months and this year
-    costs: list[Point]
+    months: list[Month]  # twelve, the oldest first
     incomplete: int
     closed: int  # instruments once held and no longer
 
@@ -95,17 +85,15 @@ class Overview:
 
 def overview(
     holdings: Iterable[Valued],
-    realised: Mapping[int, Gains],
     income_of: Mapping[date, Income],
-    costs: Mapping[date, Decimal],
     *,
-    unconverted: int,
+    until: date,
     incomplete: int,
     closed: int,
     base: str,
     today: date,
 ) -> Overview:
-    """`realised` by year, `income_of` by the first day of the month, in the base currency; `costs`: changes by day."""
+    """`income_of` by the first day of the month, in the base currency; `until`: the last day of the months told."""
     valued = sorted(
         holdings, key=lambda one: (one.value_base is None, -(one.value_base or ZERO), one.instrument.symbol)
     )
@@ -120,40 +108,15 @@ def overview(
         unvalued=[one for one in valued if one.value_base is None],
         uncosted=[one for one in valued if one.value_base is not None and one.gain_base is None],
         oldest_price=min((one.price.on for one in valued if one.price), default=None),
-        realised=realised.get(today.year, Gains(ZERO, 0, 0)),
-        income=income.added(of for first, of in income_of.items() if first.year == today.year and first <= today),
-        months=[Month(first, income_of.get(first, Income())) for first in last_months(today)],
-        unconverted=unconverted,
-        costs=cost_over_time(costs, today),
+        months=[Month(first, income_of.get(first, Income())) for first in last_months(until)],
         incomplete=incomplete,
         closed=closed,
     )
 
 
-def last_months(today: date) -> list[date]:
-    """The first days of the last twelve months, the oldest first."""
-    return [_months_before(today, n) for n in range(11, -1, -1)]
-
-
-def in_base(receipts: Iterable[Receipt], rates: Rates) -> list[Receipt]:
-    """At the rate of each one's day; those without a rate are left out."""
-    found = []
-    for receipt in receipts:
-        rate = rates(receipt.currency, receipt.on)
-        if rate is not None:
-            found.append(receipt._replace(amount=converted(receipt.amount, rate)))
-    return found
-
-
-def gains(lots: Iterable[ClosedLot], instruments: Mapping[str, Instrument], rates: Rates) -> Gains:
-    total, count, unknown = ZERO, 0, 0
-    for lot in lots:
-        found = gain_in_base(lot, instruments[lot.key], rates)
-        if found is None:
-            unknown += 1
-        else:
-            total, count = total + found, count + 1
-    return Gains(total, count, unknown)
+def last_months(until: date) -> list[date]:
+    """The first days of the twelve months up to that day's, the oldest first."""
+    return [_months_before(until, n) for n in range(11, -1, -1)]
 
 
 def gain_in_base(lot: ClosedLot, instrument: Instrument, rates: Rates) -> Decimal | None:
@@ -165,17 +128,6 @@ def gain_in_base(lot: ClosedLot, instrument: Instrument, rates: Rates) -> Decima
     if instrument.unpaid:
         return converted(lot.gain, now)
     return converted(lot.proceeds, now) - converted(lot.cost, then)
-
-
-def cost_over_time(changes: Mapping[date, Decimal], today: date) -> list[Point]:
-    """The cost of what was held, a point for each day it changed and one for today."""
-    points, total = [], ZERO
-    for on in sorted(changes):
-        total += changes[on]
-        points.append(Point(on, total))
-    if points and points[-1].on < today:
-        points.append(Point(today, total))
-    return points
 
 
 def _months_before(day: date, months: int) -> date:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Context, Decimal
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from stonks.core.records import CashKind
 from stonks.portfolio.income import COUNTED, GROSS, Income, Receipt
@@ -21,8 +21,6 @@ from stonks.portfolio.valuation import Instrument, Rates, cost_in_base
 
 _SMALLEST = Decimal("1E-12")
 EXACT = Context(prec=80, rounding=ROUND_HALF_EVEN)
-
-Key = TypeVar("Key")
 
 
 class NotingRates:
@@ -53,7 +51,6 @@ class Summary:
     missing: Decimal
     reasons: list[str]
     gains: dict[int, Gains]  # by year
-    costs: dict[date, Decimal]  # changes of the cost of what is held, in the base currency
     income_base: Decimal  # net
     unconverted: int
 
@@ -94,7 +91,6 @@ def summarise(book: Book, instrument: Instrument, receipts: Iterable[Receipt], r
         missing=book.missing,
         reasons=book.reasons,
         gains=_gains(closed),
-        costs=costs(book, instrument, rates),
         income_base=income,
         unconverted=unconverted,
     )
@@ -132,17 +128,7 @@ def by_year(receipts: Iterable[Receipt], rates: Rates) -> dict[tuple[str, int], 
     return found
 
 
-def replace_in(total: dict[Key, Decimal], old: Mapping[Key, Decimal], new: Mapping[Key, Decimal]) -> None:
-    """Takes one part out of a total and puts another in; what comes to nothing is left out of it."""
-    for part, add in ((old, EXACT.subtract), (new, EXACT.add)):
-        for key, amount in part.items():
-            total[key] = add(total.get(key, ZERO), amount)
-    for key in old.keys() | new.keys():
-        if not total[key]:
-            del total[key]
-
-
-def replace_gains_in(total: dict[Key, Gains], old: Mapping[Key, Gains], new: Mapping[Key, Gains]) -> None:
+def replace_gains_in(total: dict[int, Gains], old: Mapping[int, Gains], new: Mapping[int, Gains]) -> None:
     """The same for gains; a year without a closed lot is left out."""
     for part, sign in ((old, -1), (new, 1)):
         for key, one in part.items():
@@ -171,26 +157,3 @@ def _gains(closed: Iterable[tuple[ClosedLot, Decimal | None]]) -> dict[int, Gain
         else:
             found[lot.closed.year] = had._replace(gain=EXACT.add(had.gain, gain), sales=had.sales + 1)
     return dict(found)
-
-
-def costs(book: Book, instrument: Instrument, rates: Rates) -> dict[date, Decimal]:
-    """What a book's lots change of the cost of what is held, in the base currency. Cost that is not known is left out;
-    a lot that went over to another instrument counts from its first day."""
-    changes: dict[date, Decimal] = defaultdict(Decimal)
-    if instrument.unpaid:
-        return changes
-
-    def change(on: date, cost: Decimal) -> None:
-        changes[on] = EXACT.add(changes[on], cost)
-
-    for lot in book.lots:
-        rate = rates(instrument.currency, lot.opened)
-        if rate is not None and lot.cost_known:
-            change(lot.opened, _cut(lot.cost * rate))
-    for closed in book.closed:
-        rate = rates(instrument.currency, closed.opened)
-        if rate is not None and closed.cost_known:
-            cost = _cut(closed.cost * rate)
-            change(closed.opened, cost)
-            change(closed.closed, -cost)
-    return {day: amount for day, amount in changes.items() if amount}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from stonks.portfolio.overview import Month, Point
+from stonks.portfolio.overview import Month
+from stonks.portfolio.performance import Point
 from stonks.web import filters
 
 
@@ -41,14 +42,24 @@ class BarChart:
 
 
 @dataclass(frozen=True, slots=True)
-class StepChart:
+class Label:
+    at: float  # the height of its base line
+    text: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class LineChart:
+    """Paths: `invested` keeps its height until the day it changes, `value` has gaps, `at_last` none."""
+
     width: int
     height: int
     left: int
     right: int
-    path: str
-    end_y: float
-    value_y: float | None
+    invested: str
+    value: str
+    at_last: str  # empty: the value is known wherever there is one
+    labels: list[Label]
     ticks: list[Tick]
     days: list[Tick]
 
@@ -85,43 +96,77 @@ def bars(months: Sequence[Month], base: str, *, width: int = 380, height: int = 
     return BarChart(width, height, left, zero, found, scale.ticks())
 
 
-def steps(points: Sequence[Point], value: Decimal | None, *, width: int = 620, height: int = 236) -> StepChart | None:
-    """A line that keeps its height until the day it changes. `value`: today's, a dot at the end, when it is known."""
-    if len(points) < 2:
+def lines(points: Sequence[Point], *, width: int = 620, height: int = 236) -> LineChart | None:
+    """What was put in and what it is worth. None where there is no line to draw."""
+    values = [point.at_last for point in points if point.at_last is not None]
+    amounts = [float(amount) for amount in (*values, *(point.invested for point in points))]
+    if len(values) < 2 or not any(amounts):
         return None
-    ends = [float(max(point.cost for point in points)), float(min(point.cost for point in points))]
-    amounts = ends if value is None else [*ends, float(value)]
     scale = _Scale(min(0.0, *amounts), max(0.0, *amounts), height)
     left, right = scale.room(), width - 14
     first, last = points[0].on, points[-1].on
     span = max((last - first).days, 1)
-    # One step a place across: years of daily trades are no longer a line than the picture is wide.
+    # One place of each line across: years of days are no longer a path than the picture is wide.
     begin, wide = first.toordinal(), right - left
-    shown = {(point.on.toordinal() - begin) * wide // span: point for point in points[1:]}.values()
+    shown = list({(point.on.toordinal() - begin) * wide // span: point for point in points}.values())
 
     def across(day: date) -> float:
-        return round(left + (right - left) * (day - first).days / span, 1)
+        return round(left + wide * (day - first).days / span, 1)
 
-    path = f"M{across(first)} {scale.at(float(points[0].cost))}"
-    path += "".join(f"H{round(across(point.on))}V{scale.at(float(point.cost))}" for point in shown)
-    return StepChart(
+    def path(amount_of: Callable[[Point], Decimal | None]) -> str:
+        drawn, apart = [], True
+        for point in shown:
+            amount = amount_of(point)
+            if amount is not None:
+                # h0: a dot, where a known value stands alone.
+                drawn.append(
+                    f"{'M' if apart else 'L'}{across(point.on)} {scale.at(float(amount))}{'h0' if apart else ''}"
+                )
+            apart = amount is None
+        return "".join(drawn)
+
+    invested = f"M{across(first)} {scale.at(float(points[0].invested))}"
+    invested += "".join(f"H{round(across(point.on))}V{scale.at(float(point.invested))}" for point in shown[1:])
+    old = has_old(points)
+    return LineChart(
         width=width,
         height=height,
         left=left,
         right=right,
-        path=path,
-        end_y=scale.at(float(points[-1].cost)),
-        value_y=None if value is None else scale.at(float(value)),
+        invested=invested,
+        value=path(lambda point: point.value),
+        at_last=path(lambda point: point.at_last) if old else "",
+        labels=_labels(points[-1], scale),
         ticks=scale.ticks(),
         days=[Tick(across(day), text) for day, text in _days(first, last)],
     )
 
 
+def has_old(points: Sequence[Point]) -> bool:
+    """Whether something is told at prices too old to serve."""
+    return any(point.value is None and point.at_last is not None for point in points)
+
+
 def for_table(points: Sequence[Point]) -> list[Point]:
-    """The newest first; of a long history only the end of each month and the last day."""
+    """The newest first; of a long history only each month's last day and the last of all."""
     if len(points) > MOST_ROWS:
-        points = list({(point.on.year, point.on.month): point for point in points}.values())
+        points = list({point.on.replace(day=1): point for point in points}.values())
     return list(reversed(points))
+
+
+def _labels(end: Point, scale: _Scale) -> list[Label]:
+    """Beside the lines' ends: the upper one's above it, the other's below."""
+    invested = scale.at(float(end.invested))
+    if end.at_last is None:
+        return [Label(invested - 8, "Net invested", "invested")]
+    value = scale.at(float(end.at_last))
+    value_above = value <= invested
+    words = "Value" if end.value is not None else "At last prices"
+    above, below = -8, 16
+    return [
+        Label(max(value + (above if value_above else below), 10), words, "value"),
+        Label(max(invested + (below if value_above else above), 10), "Net invested", "invested"),
+    ]
 
 
 class _Scale:

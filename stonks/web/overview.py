@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, Response, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
 from markupsafe import Markup
@@ -12,12 +12,16 @@ from markupsafe import Markup
 from stonks.ledger import corrections, entries, families, figures, folding
 from stonks.ledger.figures import OneInstrument, Stale
 from stonks.ledger.marks import name_of
+from stonks.ledger.tables import Portfolio
+from stonks.portfolio.earned import Own
 from stonks.portfolio.overview import Overview, Slice
+from stonks.portfolio.performance import Basis, Performance
 from stonks.services import services
 from stonks.sync import views
 from stonks.sync.states import ConnectionState
-from stonks.web import charts, csv_file, filters, frame
+from stonks.web import charts, csv_file, filters, frame, measured, ranges
 from stonks.web.pages import PortfolioPage, portfolio_page
+from stonks.web.ranges import Range
 from stonks.web.reconciling import opening_of
 
 blueprint = Blueprint("overview", __name__)
@@ -40,30 +44,51 @@ def show(portfolio_id: int) -> ResponseReturnValue:
         connection = views.connection(portfolio_id)
         connected = connection is not None and connection.state != ConnectionState.DISCONNECTED
         return render_template("overview/empty.html", page=page, connected=connected)
+    asked = ranges.asked_for(request.args, _today())
     if request.args.get("as") == "csv":
-        return csv_file.answer("cash", ("Currency", "Moved"), figures.standing(page.portfolio, _today()).cash)
-    content = figures.remembered(page.portfolio, ("overview", _today()), lambda: _standing(page))
+        return _file(page.portfolio, asked, request.args.get("table", "cash"))
+    content = figures.remembered(page.portfolio, ("overview", _today(), asked), lambda: _standing(page, asked))
     return frame.around("overview/page.html", page, content)
 
 
-def _standing(page: PortfolioPage) -> Markup:
-    found = figures.standing(page.portfolio, _today())
+def _standing(page: PortfolioPage, asked: Range) -> Markup:
+    found = figures.standing(page.portfolio, _today(), asked.last)
     view = found.view
-    certain = not view.unvalued and not view.uncosted and any(not one.instrument.unpaid for one in view.holdings)
+    over = measured.over(page.portfolio, asked.first, asked.last)
+    since = min(asked.first or date.min, view.months[0].first)
     made = render_template(
         "overview/_content.html",
         page=page,
+        range=asked,
+        names=ranges.NAMES,
         view=view,
         shown=view.holdings[:MOST_HOLDINGS],
+        earned=measured.earned_over(page.portfolio, asked.first, asked.last),
+        unconverted=measured.earned_over(page.portfolio, since, asked.last).unconverted,
         bars=charts.bars(view.months, view.base),
-        costs=charts.steps(view.costs, view.value if certain else None),
-        cost_rows=charts.for_table(view.costs),
-        title=_chart_title(view, certain),
+        performance=over.view,
+        lines=charts.lines(over.view.points),
+        rows=charts.for_table(over.view.points),
+        title=_chart_title(over.view),
+        left_out=over.left_out,
         found=found,
         currencies=view.by_currency(),
         classes=_classes(view),
     )
     return Markup(made)  # noqa: S704  (what a template made)
+
+
+def _file(portfolio: Portfolio, asked: Range, table: str) -> Response:
+    if table == "currencies":
+        head = ("Currency", "Gross", "Withheld", "Net", "Realised gain", "Gains not known", "Fees")
+        own = measured.earned_over(portfolio, asked.first, asked.last).own
+        return csv_file.answer("earned", head, (_own_row(one) for one in own))
+    return csv_file.answer("cash", ("Currency", "Moved"), figures.standing(portfolio, _today()).cash)
+
+
+def _own_row(one: Own) -> tuple[object, ...]:
+    paid = one.income
+    return (one.currency, paid.gross, paid.withheld, paid.net, one.gain, one.unknown, paid.fees)
 
 
 @blueprint.get("/portfolios/<int:portfolio_id>/instruments/<path:key>")
@@ -112,11 +137,14 @@ def _classes(view: Overview) -> list[Slice]:
     return [one._replace(name=filters.asset_class_words(one.name)) for one in slices]
 
 
-def _chart_title(view: Overview, certain: bool) -> str:
-    if not certain or not view.gain_share:
-        return "What the holdings cost"
-    words = filters.percent(abs(view.gain_share), 0 if abs(view.gain_share) * 10 >= 1 else 1)
-    return f"The holdings are worth {words} {'more' if view.gain_share > 0 else 'less'} than they cost"
+def _chart_title(found: Performance) -> str:
+    end = found.points[-1]
+    if end.at_last is None or end.invested <= 0:
+        return "Value and net invested"
+    what = "Securities and cash are" if found.basis is Basis.ACCOUNT else "Value is"
+    share = (end.at_last - end.invested) / end.invested
+    words = filters.percent(abs(share), 0 if abs(share) * 10 >= 1 else 1)
+    return f"{what} {words} {'below' if share < 0 else 'above'} what was put in"
 
 
 def _today() -> date:

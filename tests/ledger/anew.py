@@ -27,10 +27,11 @@ from stonks.portfolio import holdings, income, summary
 from stonks.portfolio.earned import Earned, Own, earned
 from stonks.portfolio.income import COUNTED, Income
 from stonks.portfolio.late import late
-from stonks.portfolio.overview import gains, in_base
+from stonks.portfolio.overview import Gains, gain_in_base
 from stonks.portfolio.performance import Performance, performance
 from stonks.portfolio.returns import Return, Worth
 from stonks.portfolio.valuation import UPLOADED
+from stonks.portfolio.valuation import converted as converted_at
 from stonks.rates import RateTable
 from tests.conftest import Clock
 from tests.ledger import plain_history
@@ -179,13 +180,17 @@ def plainly_earned(told: plainly.Told, rates: RateTable, first: date | None, las
     since = first or date.min
     received = [one for one in told.receipts if one.kind in COUNTED and since <= one.on <= last]
     sold = [lot for lot in told.holdings.closed_lots() if since <= lot.closed <= last]
-    converted = in_base(received, rates)
+    converted = [
+        one._replace(amount=converted_at(one.amount, rate))
+        for one in received
+        if (rate := rates(one.currency, one.on)) is not None
+    ]
     own = income.by(received, lambda one: one.currency)
     currency_of = {key: one.currency for key, one in told.instruments.items()}
     return Earned(
         income.total(converted),
         len(received) - len(converted),
-        gains(sold, told.instruments, rates),
+        _gains([gain_in_base(lot, told.instruments[lot.key], rates) for lot in sold]),
         [
             Own(
                 currency,
@@ -196,3 +201,8 @@ def plainly_earned(told: plainly.Told, rates: RateTable, first: date | None, las
             for currency in sorted({*own, *(currency_of[lot.key] for lot in sold)})
         ],
     )
+
+
+def _gains(found: list[Decimal | None]) -> Gains:
+    known = [gain for gain in found if gain is not None]
+    return Gains(sum(known, Decimal(0)), len(known), len(found) - len(known))

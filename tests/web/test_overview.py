@@ -112,7 +112,7 @@ def test_value_gain_and_income_add_up(signed_in: FlaskClient, mine: Portfolio, l
         withheld("4", "-3", on=date(2026, 4, 1)),
         position("6", date(2026, 11, 19)),
     )
-    text = see(signed_in, mine)
+    text = see(signed_in, mine, "?range=year")
     assert "Value 1200.00 USD" in text
     assert "+599.40" in text  # 1,200 less six tenths of 1,001
     assert "Realised gain, 2026 +78.60" in text  # 479 less four tenths of 1,001
