@@ -2,8 +2,8 @@
 sqlite3's executemany into the same table with the same indexes.
 
 "read" is the statement read and thrown away, "store" what the ledger adds to it. CPU time, each measurement a process
-of its own. As a machine's speed wavers, what is compared runs in turn, several rounds, and the best of each counts; the
-statements and the 1,000,000 rows of others are the same on every machine.
+of its own. As a machine's speed wavers, what is compared runs one right after the other, several rounds; of a round's
+ratios the median counts. The statements and the 1,000,000 rows of others are the same on every machine.
 Run: python -m bench.import_ledger [rows ...]; beside them on PostgreSQL, where it is installed: --postgresql
 """
 
@@ -17,11 +17,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha1
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from flask import Flask
@@ -36,8 +37,9 @@ OTHERS = 1_000_000
 DAILY = 1_100
 SIZES = (100_000, 1_000_000)
 IBFLEX_MOST = 100_000  # it holds the whole statement in memory
-ROUNDS = 3
+ROUNDS = 5
 Found = dict[str, float]
+Rounds = dict[str, list[Found]]  # by name
 
 
 def trades_for(rows: int) -> int:
@@ -204,46 +206,62 @@ class Place:
         return in_a_child(name, str(statement), f"sqlite:///{database}", str(self.small), f"sqlite:///{warm}")
 
 
-def first_and_again(place: Place, rows: int) -> dict[str, Found]:
-    """The shortest time and the most memory of each, by name; the second time on the database that the first time left."""
+def first_and_again(place: Place, rows: int) -> Rounds:
+    """In this order, so that what is compared stands side by side; the second time on the database that the first time
+    left."""
     with_ibflex = rows <= IBFLEX_MOST
     statement = place.statement(rows, xml=with_ibflex)
-    found: dict[str, Found] = {}
+    found: Rounds = defaultdict(list)
     for _ in range(ROUNDS if with_ibflex else 1):
         mine, bare = place.copy(place.empty, "mine.db"), place.copy(place.empty, "bare.db")
         for name, work, database in (
-            ("read", "read", mine),
             ("bare first", "bare_first", bare),
             ("first", "stonks", mine),
             *([("ibflex", "ibflex", mine)] if with_ibflex else []),
-            ("read", "read", mine),
+            ("again", "stonks", mine),
             ("bare again", "bare_again", bare),
-            ("again", "stonks", mine),
-            ("again", "stonks", mine),
+            ("read", "read", mine),
         ):
             one = place.measure(work, statement, database)
             if one is not None:
-                before = found.get(name, one)
-                found[name] = {
-                    "seconds": min(one["seconds"], before["seconds"]),
-                    "megabytes": max(one["megabytes"], before["megabytes"]),
-                }
+                found[name].append(one)
     return found
 
 
-def show(rows: int, found: dict[str, Found]) -> None:
+def seconds(found: Rounds, name: str) -> float:
+    return median(one["seconds"] for one in found[name])
+
+
+def ratios(found: Rounds, name: str, other: str) -> list[float]:
+    """How many times `other` the one took, in each round."""
+    return [one["seconds"] / two["seconds"] for one, two in zip(found[name], found[other], strict=True)]
+
+
+def show(rows: int, found: Rounds) -> None:
     for title, ours, least in (("first import", "first", "bare first"), ("again, nothing new", "again", "bare again")):
-        bare, read, whole = (found[name]["seconds"] for name in (least, "read", ours))
-        flex = found.get("ibflex")
-        told = f"{flex['seconds']:.2f} | {flex['seconds'] / whole:.1f}" if flex else "not run | "
+        bare, read, whole = (seconds(found, name) for name in (least, "read", ours))
+        flex = (
+            f"{seconds(found, 'ibflex'):.2f} | {told(ratios(found, 'ibflex', ours))}"
+            if "ibflex" in found
+            else "not run | "
+        )
         print(
             f"| {rows:,} | {title} | {bare:.2f} | {read:.2f} | {whole - read:.2f} | {whole:.2f} "
-            f"| {whole / bare:.1f} | {(whole - read) / bare:.1f} | {told} | {found[ours]['megabytes']:.0f} |",
+            f"| {told(ratios(found, ours, least))} | {flex} | {most_megabytes(found, ours):.0f} |",
             flush=True,
         )
 
 
-def verdicts(results: dict[int, dict[str, Found]], daily_ms: float, writes: int) -> None:
+def told(several: list[float]) -> str:
+    """The median, and the least and the most."""
+    return f"{median(several):.1f} ({min(several):.1f} to {max(several):.1f})" if several[1:] else f"{several[0]:.1f}"
+
+
+def most_megabytes(found: Rounds, name: str) -> float:
+    return max(one["megabytes"] for one in found[name])
+
+
+def verdicts(results: dict[int, Rounds], daily_ms: float, writes: int) -> None:
     print("\n| Aim | Measured | Holds |\n|---|---:|---|")
 
     def tell(aim: str, measured: float, most: float, *, at_least: bool = False) -> None:
@@ -251,14 +269,13 @@ def verdicts(results: dict[int, dict[str, Found]], daily_ms: float, writes: int)
         print(f"| {aim} | {measured:.1f} | {'yes' if holds else 'no'} |")
 
     for rows, found in results.items():
-        seconds = {name: one["seconds"] for name, one in found.items()}
-        tell(f"{rows:,} first: at most 2 times bare", seconds["first"] / seconds["bare first"], 2)
-        tell(f"{rows:,} again: at most 2 times bare", seconds["again"] / seconds["bare again"], 2)
-        if "ibflex" in seconds:
-            tell(f"{rows:,} first: 2 times as fast as ibflex", seconds["ibflex"] / seconds["first"], 2, at_least=True)
-            tell(f"{rows:,} again: 8 times as fast as ibflex", seconds["ibflex"] / seconds["again"], 8, at_least=True)
-        tell(f"{rows:,} first: at most 32 MB", found["first"]["megabytes"], 32)
-        tell(f"{rows:,} again: at most 128 MB", found["again"]["megabytes"], 128)
+        for what, fast in (("first", 2), ("again", 8)):
+            tell(f"{rows:,} {what}: at most 2 times bare", median(ratios(found, what, f"bare {what}")), 2)
+            if "ibflex" in found:
+                ratio = median(ratios(found, "ibflex", what))
+                tell(f"{rows:,} {what}: {fast} times as fast as ibflex", ratio, fast, at_least=True)
+        tell(f"{rows:,} first: at most 32 MB", most_megabytes(found, "first"), 32)
+        tell(f"{rows:,} again: at most 128 MB", most_megabytes(found, "again"), 128)
     tell(f"{DAILY:,} known rows among {OTHERS:,}: at most 20 ms", daily_ms, 20)
     tell("and no write transaction", writes, 0)
 
@@ -331,9 +348,8 @@ def main(sizes: tuple[int, ...], *, postgresql: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         place = Place(Path(folder))
         print("CPU seconds; memory in MB above idle.\n")
-        print("| Rows | What | bare | read | store | read + store | times bare | store / bare | ibflex parses "
-              "| times faster | MB |")  # fmt: skip
-        print("|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
+        print("| Rows | What | bare | read | store | read + store | times bare | ibflex parses | times faster | MB |")
+        print("|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|")
         results = {}
         for rows in sizes:
             results[rows] = first_and_again(place, rows)
