@@ -35,6 +35,14 @@ class Slice(NamedTuple):
     share: Decimal | None  # of the whole value; None where that would say nothing, as with what is held short
 
 
+class Standing(NamedTuple):
+    """The holdings of one currency, in it. What has no price is left out of both, what has no cost of the gain."""
+
+    currency: str
+    value: Decimal
+    gain: Decimal
+
+
 @dataclass(frozen=True, slots=True)
 class Overview:
     base: str
@@ -66,6 +74,16 @@ class Overview:
     def by_currency(self) -> list[Slice]:
         """The currencies traded in, the largest first; cash and what has no value are left out."""
         return self._slices(lambda instrument: instrument.currency)
+
+    def own(self) -> list[Standing]:
+        """Each currency's own figures, by its code."""
+        values: dict[str, Decimal] = defaultdict(Decimal)
+        gains: dict[str, Decimal] = defaultdict(Decimal)
+        for one in self.holdings:
+            if one.value is not None:
+                values[one.instrument.currency] += one.value
+                gains[one.instrument.currency] += one.gain or ZERO
+        return [Standing(currency, values[currency], gains[currency]) for currency in sorted(values)]
 
     def by_asset_class(self) -> list[Slice]:
         """The broker's asset classes, the largest first; cash and what has no value are left out."""

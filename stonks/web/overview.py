@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import NamedTuple
 
 from flask import Blueprint, Response, render_template, request
 from flask.typing import ResponseReturnValue
@@ -13,8 +14,10 @@ from stonks.ledger import corrections, entries, families, figures, folding
 from stonks.ledger.figures import OneInstrument, Stale
 from stonks.ledger.marks import name_of
 from stonks.ledger.tables import Portfolio
-from stonks.portfolio.earned import Own
-from stonks.portfolio.overview import Overview, Slice
+from stonks.portfolio.earned import Earned, Own
+from stonks.portfolio.income import Income
+from stonks.portfolio.lots import ZERO
+from stonks.portfolio.overview import Overview, Slice, Standing
 from stonks.portfolio.performance import Basis, Performance
 from stonks.services import services
 from stonks.sync import views
@@ -27,6 +30,13 @@ from stonks.web.reconciling import opening_of
 blueprint = Blueprint("overview", __name__)
 
 MOST_HOLDINGS = 20  # on the overview; all of them have their own page
+
+
+class OwnFigures(NamedTuple):
+    """One currency's, in it: what is held, and what was earned in the range."""
+
+    held: Standing
+    earned: Own
 
 
 @blueprint.app_errorhandler(Stale)
@@ -54,6 +64,7 @@ def show(portfolio_id: int) -> ResponseReturnValue:
 def _standing(page: PortfolioPage, asked: Range) -> Markup:
     found = figures.standing(page.portfolio, _today(), asked.last)
     view = found.view
+    earned = measured.earned_over(page.portfolio, asked.first, asked.last)
     over = measured.over(page.portfolio, asked.first, asked.last)
     since = min(asked.first or date.min, view.months[0].first)
     made = render_template(
@@ -63,7 +74,8 @@ def _standing(page: PortfolioPage, asked: Range) -> Markup:
         names=ranges.NAMES,
         view=view,
         shown=view.holdings[:MOST_HOLDINGS],
-        earned=measured.earned_over(page.portfolio, asked.first, asked.last),
+        earned=earned,
+        own=_own(view, earned),
         unconverted=measured.earned_over(page.portfolio, since, asked.last).unconverted,
         bars=charts.bars(view.months, view.base),
         performance=over.view,
@@ -79,16 +91,41 @@ def _standing(page: PortfolioPage, asked: Range) -> Markup:
 
 
 def _file(portfolio: Portfolio, asked: Range, table: str) -> Response:
+    standing = figures.standing(portfolio, _today())
     if table == "currencies":
-        head = ("Currency", "Gross", "Withheld", "Net", "Realised gain", "Gains not known", "Fees")
-        own = measured.earned_over(portfolio, asked.first, asked.last).own
-        return csv_file.answer("earned", head, (_own_row(one) for one in own))
-    return csv_file.answer("cash", ("Currency", "Moved"), figures.standing(portfolio, _today()).cash)
+        head = (
+            "Currency",
+            "Value",
+            "Unrealised gain",
+            "Gross",
+            "Withheld",
+            "Net",
+            "Realised gain",
+            "Gains not known",
+            "Fees",
+        )
+        earned = measured.earned_over(portfolio, asked.first, asked.last)
+        return csv_file.answer("currencies", head, (_own_row(one) for one in _own(standing.view, earned)))
+    return csv_file.answer("cash", ("Currency", "Moved"), standing.cash)
 
 
-def _own_row(one: Own) -> tuple[object, ...]:
-    paid = one.income
-    return (one.currency, paid.gross, paid.withheld, paid.net, one.gain, one.unknown, paid.fees)
+def _own(view: Overview, earned: Earned) -> list[OwnFigures]:
+    """Of each currency in which something is held or was earned, by its code."""
+    held, had = {one.currency: one for one in view.own()}, {one.currency: one for one in earned.own}
+    return [
+        OwnFigures(
+            held.get(currency, Standing(currency, ZERO, ZERO)), had.get(currency, Own(currency, Income(), ZERO, 0))
+        )
+        for currency in sorted(held.keys() | had.keys())
+    ]
+
+
+def _own_row(one: OwnFigures) -> tuple[object, ...]:
+    held, had = one
+    paid = had.income
+    return (
+        held.currency, held.value, held.gain, paid.gross, paid.withheld, paid.net, had.gain, had.unknown, paid.fees,
+    )  # fmt: skip
 
 
 @blueprint.get("/portfolios/<int:portfolio_id>/instruments/<path:key>")

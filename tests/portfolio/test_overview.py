@@ -81,6 +81,15 @@ def test_the_value_is_spread_over_currencies_and_classes() -> None:
     assert found.by_asset_class() == [("STK", D(2000), D(2000) / 3250), ("FUT", D(1250), D(1250) / 3250)]
 
 
+def test_each_currency_has_its_own_value_and_gain() -> None:
+    found = view(
+        trade("2025-03-03", "10", "100", key=SAP),
+        transfer("2025-03-03", "5"),
+        prices={SAP: at("130"), KEY: at("44")},
+    )
+    assert found.own() == [("EUR", D(1300), D(300)), ("USD", D(220), D(0))]  # what was transferred has no known cost
+
+
 def test_what_is_worth_less_than_nothing_has_no_share() -> None:
     found = view(trade("2026-11-02", "1", "1.25", key=FUTURE, unit="125000"), prices={FUTURE: at("1.24")})
     assert found.by_currency() == [("USD", D(-1250), None)]

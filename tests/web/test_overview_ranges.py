@@ -40,18 +40,17 @@ def test_what_was_earned_is_of_the_range(
 
 def test_each_currency_has_its_own_figures(signed_in: FlaskClient, earned: Portfolio) -> None:
     text = see(signed_in, earned, "?range=year")
-    assert "EUR 0.00 EUR 0.00 EUR 0.00 EUR +9.00 EUR -1.00" in text
-    assert "USD 20.00 USD -3.00 USD 17.00 USD +78.60 USD -1.00" in text
+    assert "EUR 0.00 EUR 0.00 EUR +9.00 EUR 0.00 EUR 0.00 EUR 0.00 EUR -1.00 EUR" in text
+    assert "USD 1200.00 USD +599.40 USD +78.60 USD 20.00 USD -3.00 USD 17.00 USD -1.00 USD" in text
 
 
 def test_the_file_of_currencies_is_of_the_same_range(signed_in: FlaskClient, earned: Portfolio) -> None:
-    for query, gain in (("range=year", "78.6"), ("first=2026-03-03&last=2026-11-20", None)):
+    for query, gain in (("range=year", "78.6"), ("first=2026-03-03&last=2026-11-20", "0")):
         page = signed_in.get(f"/portfolios/{earned.id}?{query}").text
         link = re.search(r'href="([^"]+table=currencies[^"]*)"', page)
         assert link
         found = {row["Currency"]: row["Realised gain"] for row in table(signed_in, html.unescape(link[1]))}
-        assert found["EUR"] == "9"
-        assert found.get("USD", "0") == (gain or "0")
+        assert found == {"EUR": "9", "USD": gain}
 
 
 def test_value_and_net_invested_are_drawn_and_told(signed_in: FlaskClient, earned: Portfolio) -> None:
