@@ -97,13 +97,13 @@ class Performance:
 
 
 def performance(told: Told, rates: Rates, first: date | None, last: date) -> Performance:
-    """From the start of `first` (None: of everything) to the end of `last`."""
+    """From the start of `first`, or of everything if that is later (None: of everything), to the end of `last`."""
     basis = basis_of(told)
     course, moved, unconverted = _parts(told, basis)
     flows = [Flow(on, amount) for on, one in sorted(moved.items()) for amount in (one.taken_out, one.put_in) if amount]
     eventful = {on for on, one in course.money.items() if one.moved}
     begun = min([*(flow.on for flow in flows), *eventful], default=last)
-    before = (first or begun) - _A_DAY
+    before = min(max(first or begun, begun), last) - _A_DAY  # before everything there is nothing to tell
     priced = {on for on, of_day in course.worths.items() if any(one.told for one in of_day.values())}
     days = {on for on in eventful | priced | {flow.on for flow in flows} if before <= on <= last} | {before, last}
     cash = told.account.cash if basis is Basis.ACCOUNT else {}

@@ -129,6 +129,26 @@ def test_bars_and_days_of_the_pictures_tell_their_figures_to_the_keyboard(
     expect(legend).to_contain_text("14 Nov 2025")
 
 
+@pytest.mark.parametrize("width", [360, 1280])
+def test_a_range_of_ones_own_is_asked_for_without_moving_what_stands_below(
+    signed_in: Page, product: Product, filled: str, width: int
+) -> None:
+    signed_in.set_viewport_size({"width": width, "height": 800})
+    signed_in.goto(product.address + filled)
+    value = signed_in.locator(".key-figures")
+    before, menu = value.bounding_box(), signed_in.locator("summary", has_text="Any range")
+    menu.click()
+    assert value.bounding_box() == before
+    signed_in.get_by_label("From").fill("2025-11-11")
+    signed_in.get_by_label("Until").fill("2025-11-14")
+    assert complaints(signed_in) == []
+    signed_in.get_by_role("button", name="Show").click()
+    expect(signed_in.get_by_text("11 Nov 2025 to 14 Nov 2025", exact=True)).to_be_visible()
+    expect(signed_in.get_by_text("Income, in this range, net")).to_be_visible()
+    signed_in.get_by_text("Table", exact=True).first.click()
+    expect(signed_in.get_by_role("rowheader", name="14 Nov 2025").first).to_be_visible()
+
+
 def test_an_opened_history_with_a_long_file_name_fits_and_axe_finds_nothing(
     signed_in: Page, product: Product, filled: str
 ) -> None:

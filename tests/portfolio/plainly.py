@@ -188,7 +188,7 @@ def performance(told: Told, rates: Rates, first: date | None, last: date) -> Per
     paid, also_without = _converted(_paid(told, basis, movements, left_out), rates)
     flows = sorted(invested + paid)
     begun = min([*(flow.on for flow in flows), *(item.on for item in movements)], default=last)
-    before = (first or begun) - _A_DAY
+    before = min(max(first or begun, begun), last) - _A_DAY
     marks = [mark for mark in told.marks if mark.key not in left_out]
     days = {day for day in _days(movements, marks, flows) if before <= day <= last} | {before, last}
     found = values(days, movements, told.marks, told.instruments, rates, told.cash if basis is Basis.ACCOUNT else ())

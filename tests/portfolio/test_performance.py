@@ -88,6 +88,15 @@ def test_a_day_has_a_value_while_each_price_is_of_the_last_five_days() -> None:
     assert (found.start and found.start.on, found.end and found.end.on) == (day("2025-03-02"), day("2025-03-08"))
 
 
+def test_a_range_that_begins_before_everything_begins_with_the_first_day() -> None:
+    moved = (trade("2025-03-03", "10", "100"), trade("2025-03-04", "10", "100"))
+    assert look(*moved, first="2025-01-01", last="2025-03-05").points == look(*moved, last="2025-03-05").points
+    assert [point.on for point in look(*moved, first="2025-01-01", last="2025-02-01").points] == [
+        day("2025-01-31"),
+        day("2025-02-01"),
+    ]
+
+
 def test_a_price_from_before_a_split_is_not_one_after_it() -> None:
     moved = (trade("2020-08-28", "10", "500"), action("2020-08-31", "FS", "30"))
     unmarked = look(*moved, last="2020-09-01")
