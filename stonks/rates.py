@@ -38,12 +38,13 @@ class RateTable:
         self.stood_in: dict[tuple[str, date], date] = {}
         self._newest = newest
         self._known: dict[tuple[str, date], Decimal | None] = {}
-        self._reported: dict[str, list[tuple[date, Decimal]]] = defaultdict(list)
+        self._days: dict[str, list[date]] = defaultdict(list)  # of the statements' rates
+        self._reported: dict[str, list[Decimal]] = defaultdict(list)  # those rates
         for rate in sorted(reported, key=lambda rate: rate.on):
             if rate.to_currency == base and rate.rate:
-                self._reported[rate.from_currency].append((rate.on, rate.rate))
+                self._report(rate.from_currency, rate.on, rate.rate)
             elif rate.from_currency == base and rate.rate:
-                self._reported[rate.to_currency].append((rate.on, _ONE / rate.rate))
+                self._report(rate.to_currency, rate.on, _ONE / rate.rate)
 
     def __call__(self, currency: str, on: date) -> Decimal | None:
         if currency == self.base:
@@ -64,9 +65,13 @@ class RateTable:
         return None if rate is None or day is None else (rate, day)
 
     def _from_statements(self, currency: str, on: date) -> Decimal | None:
-        days = self._reported.get(currency, [])
-        place = bisect_right(days, on, key=lambda entry: entry[0]) - 1
-        return days[place][1] if place >= 0 and on - days[place][0] <= HOLDS else None
+        days = self._days.get(currency, [])
+        place = bisect_right(days, on) - 1
+        return self._reported[currency][place] if place >= 0 and on - days[place] <= HOLDS else None
+
+    def _report(self, currency: str, on: date, rate: Decimal) -> None:
+        self._days[currency].append(on)
+        self._reported[currency].append(rate)
 
     def _from_bank(self, currency: str, on: date) -> Decimal | None:
         if self._newest is not None:
