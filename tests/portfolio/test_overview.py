@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+from currency_converter import CurrencyConverter
 
 from stonks.core.records import CashKind, FxRate
 from stonks.portfolio import income, summary
@@ -149,6 +150,14 @@ def test_a_statements_rate_goes_before_the_banks_for_five_days() -> None:
     table = RateTable("USD", [FxRate(date(2024, 6, 3), "EUR", "USD", D("9.99"))])
     assert table("EUR", date(2024, 6, 8)) == D("9.99")
     assert table("EUR", date(2024, 6, 10)) == D("1.0756")  # the ECB's reference rate of that day
+
+
+def test_rates_between_any_two_currencies_are_those_of_the_banks_whole_file() -> None:
+    whole = CurrencyConverter(fallback_on_missing_rate=True, fallback_on_missing_rate_method="last_known", decimal=True)
+    for base, currency in (("EUR", "USD"), ("USD", "EUR"), ("CHF", "JPY"), ("SEK", "GBP")):
+        table = RateTable(base)
+        for on in (date(2001, 9, 11), date(2016, 6, 25), date(2024, 6, 3)):
+            assert table(currency, on) == whole.convert(1, currency, base, date=on)
 
 
 def test_a_statements_rate_serves_the_other_way_round() -> None:
