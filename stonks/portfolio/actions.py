@@ -6,7 +6,8 @@ A broker tells the legs: one row per instrument with the signed change of what i
   cash beside it lowers that cost first and is a gain beyond it;
 - something comes alone (SO, DI, RI): a lot at what was paid for it, usually nothing. A spin-off leaves all of the cost
   with the parent, because statements do not tell how to divide it;
-- something goes for money alone (a cash merger, a tender): a sale.
+- something goes for money alone (a cash merger, a tender): a sale;
+- something comes and money with it: the quantity is not believed, and the history is incomplete.
 """
 
 from __future__ import annotations
@@ -62,7 +63,12 @@ def _alone(leg: Movement, book: Book, change: Decimal, cash: Decimal) -> None:
     held = book.quantity
     if leg.action_kind in ("FS", "RS", "SD") and book.scale(change):
         return
-    if change * _sign(book) > 0:
+    if change * cash > 0:
+        # What is got is paid for, or what is given paid with: never both alike. A redemption and a coupon were told so.
+        book.say(
+            f"The corporate action of {spoken(leg.on)} moved quantity and money the same way: only the money counts."
+        )
+    elif change * _sign(book) > 0:
         if leg.action_kind in ("FS", "SD") and not held:
             book.missing += change
             book.say(f"Nothing was held when the split of {spoken(leg.on)} came.")

@@ -76,6 +76,15 @@ def test_a_merger_for_money_is_a_sale() -> None:
     assert [lot.gain for lot in found.closed] == [D(50)]
 
 
+def test_a_quantity_that_comes_together_with_money_is_not_counted_and_that_is_said() -> None:
+    """A bill's redemption told with the quantity that was redeemed as if it came."""
+    found = fold([trade("2025-01-15", "10000", "0.9985"), action("2025-04-24", "TC", "10000", cash="10000")]).books[KEY]
+    assert (found.quantity, found.complete) == (D(10000), False)
+    assert found.reasons == [
+        "The corporate action of 24 Apr 2025 moved quantity and money the same way: only the money counts."
+    ]
+
+
 def test_a_merger_whose_other_leg_is_not_here_is_said() -> None:
     found = fold([trade("2020-05-04", "10", "10"), action("2021-01-05", "TC", "-10")]).books[KEY]
     assert not found.lots
