@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from werkzeug.datastructures import MultiDict
 
+EARLIEST = date(1900, 1, 1)
 NAMES = {"all": "All time", "year": "This year", "last-year": "Last year", "12-months": "12 months"}
 
 
@@ -45,6 +46,8 @@ def _own(first: str, last: str, today: date) -> Range:
         ends = min(date.fromisoformat(last), today) if last else today
     except ValueError:
         return Range("", None, today, "A day is written like 2026-01-31. All time is shown.")
+    if ends < EARLIEST:
+        return Range("", None, today, "There is nothing to tell of the time before 1900. All time is shown.")
     if begins and begins > ends:
         return Range(
             "", None, today, "The first day must come before the last, and not after today. All time is shown."
