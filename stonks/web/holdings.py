@@ -99,6 +99,7 @@ def _content(portfolio: Portfolio, today: date, text: str, closed: bool, sort: s
         heads=[_head(name, column, descending, address) for name in COLUMNS],
         shown=found[number * PAGE_SIZE : (number + 1) * PAGE_SIZE],
         count=len(found),
+        ever=bool(everything or figures.holdings(portfolio, today, closed=True)),
         first=number * PAGE_SIZE,
         totals=_totals(everything, found),
         text=text,

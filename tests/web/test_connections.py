@@ -215,6 +215,27 @@ def test_a_failed_test_gives_the_code_once_the_meaning_and_the_remedy(
     assert "Connected:" not in found
 
 
+def test_a_failed_test_says_that_nothing_was_changed_and_hides_our_own_name_for_the_trouble(
+    signed_in: FlaskClient, mine: Portfolio, paper: PaperBroker, work: Work
+) -> None:
+    paper.failure = BrokerError(FailureKind.UNREADABLE, "http-404", "The post office is gone.")
+    poll = start_test(signed_in, mine).split('hx-get="')[1].split('"')[0]
+    work()
+    found = " ".join(signed_in.get(poll, headers=FRAGMENT).text.split())
+    assert "Not connected.</strong> The post office is gone. Nothing was stored." in found
+    assert "http-404" not in found
+
+    paper.failure = None
+    save(signed_in, mine)
+    work()
+    paper.failure = BrokerError(FailureKind.UNREADABLE, "http-404", "The post office is gone.")
+    poll = start_test(signed_in, mine, secret="another-secret").split('hx-get="')[1].split('"')[0]
+    work()
+    found = " ".join(signed_in.get(poll, headers=FRAGMENT).text.split())
+    assert "The test failed.</strong>" in found
+    assert "Nothing was stored, and the saved connection was not changed." in found
+
+
 def test_without_javascript_a_test_comes_back_to_the_page_with_what_was_typed(
     signed_in: FlaskClient, mine: Portfolio, work: Work
 ) -> None:

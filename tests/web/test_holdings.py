@@ -133,8 +133,21 @@ def test_many_come_page_by_page(
     assert "3 to 4 of 5" in see(signed_in, mine, "/holdings?sort=symbol&page=2")
 
 
-def test_nothing_held_says_where_the_closed_ones_are(signed_in: FlaskClient, mine: Portfolio) -> None:
-    assert "Nothing is held now" in see(signed_in, mine, "/holdings")
+def test_nothing_held_says_where_the_closed_ones_are(signed_in: FlaskClient, mine: Portfolio, let: Let) -> None:
+    let(
+        bought("4", "GAMMA", "5", "10"),
+        bought("5", "GAMMA", "5", "12", side=Side.SELL)._replace(trade_date=date(2026, 4, 2)),
+    )
+    assert "Nothing is held now What was sold is among the closed ones" in see(signed_in, mine, "/holdings")
+
+
+@pytest.mark.parametrize("query", ["", "?closed=1", "?q=alpha"])
+def test_before_the_first_purchase_nothing_is_said_of_closed_ones(
+    signed_in: FlaskClient, mine: Portfolio, query: str
+) -> None:
+    text = see(signed_in, mine, f"/holdings{query}")
+    assert "No holdings yet" in text
+    assert "closed" not in text
 
 
 @pytest.mark.usefixtures("three")
