@@ -80,7 +80,8 @@ def save(
 
 
 def disconnect(portfolio_id: int, now: datetime) -> None:
-    """The sealed credentials go at once, a run under way imports nothing, the transactions stay."""
+    """The sealed credentials go at once, also those of a test; what is under way brings nothing in; the transactions
+    stay."""
     with transaction():
         row = connection_of(portfolio_id, lock=True)
         if row is None:
@@ -92,6 +93,8 @@ def disconnect(portfolio_id: int, now: datetime) -> None:
         live = rows.live_run(row.id)
         if live is not None:
             rows.cancel(live, rows.CANCELLED_BY_DISCONNECT, now)
+        for test in rows.live_tests(portfolio_id):
+            rows.cancel(test, rows.CANCELLED_BY_DISCONNECT, now)
 
 
 def start_test(
@@ -114,11 +117,8 @@ def start_test(
     allowance = credentials.allowance_of(vault, broker, meant)
     _refuse_while_locked(allowance, now)
     with transaction():
-        older = select(SyncRun).where(
-            SyncRun.portfolio_id == portfolio_id, SyncRun.reason == "test", SyncRun.finished_at.is_(None)
-        )
-        for run in db.session.scalars(older.with_for_update()):
-            rows.cancel(run, rows.CANCELLED_BY_TEST, now)
+        for older in rows.live_tests(portfolio_id):
+            rows.cancel(older, rows.CANCELLED_BY_TEST, now)
         test = SyncRun(
             portfolio_id=portfolio_id,
             broker=broker.code,

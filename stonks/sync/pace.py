@@ -10,7 +10,7 @@ from redis import RedisError
 from stonks.db import transaction
 from stonks.services import services
 from stonks.sync import allowance, runs
-from stonks.sync.states import RunState
+from stonks.sync.states import LIVE, RunState
 from stonks.sync.step import Step
 
 log = logging.getLogger(__name__)
@@ -19,14 +19,18 @@ _PROMPT = timedelta(milliseconds=100)  # between counting a call and making it
 _REDIS_AWAY = timedelta(seconds=15)
 
 
-def wait_before_call(this: Step) -> timedelta:
-    """Zero = the call is counted and noted, and may go now. By the clock at this moment: the claim may have waited long
-    for the database, and so may the note; then what was counted is over, and the call is counted again."""
+def wait_before_call(this: Step) -> timedelta | None:
+    """Zero = the call is counted and noted, and may go now. None: it may not go at all, since the run was ended or taken
+    over since the step was claimed.
+
+    By the clock at this moment: the claim may have waited long for the database, and so may the note; then what was
+    counted is over, and the call is counted again."""
     counted_at = services().clock()
     wait = _distance(this, counted_at)
     if wait > timedelta(0):
         return wait
-    _note_call(this, counted_at)
+    if not _note_call(this, counted_at):
+        return None
     now = services().clock()
     return _distance(this, now) if abs(now - counted_at) > _PROMPT else timedelta(0)
 
@@ -44,10 +48,12 @@ def _distance(this: Step, now: datetime) -> timedelta:
         return _REDIS_AWAY
 
 
-def _note_call(this: Step, now: datetime) -> None:
-    """Before the call: what a dead worker asked for counts too."""
+def _note_call(this: Step, now: datetime) -> bool:
+    """Before the call: what a dead worker asked for counts too. False when the step is this worker's no longer."""
     with transaction():
         run = runs.locked_run(this.run_id)
-        if run is not None:
-            run.called_at = now
-            run.requests += this.state is RunState.QUEUED
+        if run is None or run.step != this.claimed or run.state not in LIVE:
+            return False
+        run.called_at = now
+        run.requests += this.state is RunState.QUEUED
+    return True

@@ -94,6 +94,9 @@ def advance(run_id: int, step: int, now: datetime, elsewhere: Elsewhere | None =
         settle(run_id, this.claimed, Locked(locked), now)
         return
     wait = pace.wait_before_call(this)
+    if wait is None:
+        log.info("run %s: taken over or ended meanwhile, nothing was asked", run_id, extra=this.ids)
+        return
     if wait > timedelta(0):
         settle(run_id, this.claimed, Postponed(wait), services().clock())
         return

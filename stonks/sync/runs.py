@@ -80,6 +80,13 @@ def live_run(connection_id: int) -> SyncRun | None:
     )
 
 
+def live_tests(portfolio_id: int) -> list[SyncRun]:
+    tests = select(SyncRun).where(
+        SyncRun.portfolio_id == portfolio_id, SyncRun.reason == "test", SyncRun.finished_at.is_(None)
+    )
+    return list(db.session.scalars(tests.with_for_update()))
+
+
 def locked_connection(connection_id: int | None) -> Connection | None:
     """The row as it is now, held until the transaction ends."""
     if connection_id is None:

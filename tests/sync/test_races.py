@@ -1,7 +1,7 @@
 """Two workers on one run, and a connection that changes under one: whoever comes late does nothing.
 
 The other worker, or the other hand, is let in at the one moment where it matters: between a step's first look and its
-claim, or while the broker is being asked.
+claim, between the claim and the call, or while the broker is being asked.
 """
 
 from __future__ import annotations
@@ -9,17 +9,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 from sqlalchemy import update
 
 from stonks.brokers.contract import Ticket
+from stonks.brokers.errors import FailureKind
 from stonks.crypto import Vault
 from stonks.db import db, transaction
 from stonks.services import Services
-from stonks.sync import runner, schedule
+from stonks.sync import connecting, runner, schedule
 from stonks.sync.tables import Connection, SyncRun
-from tests.sync.conftest import Desk
+from tests.sync.conftest import Desk, refusal
 
 
 class InterruptedVault(Vault):
@@ -83,6 +85,63 @@ def test_an_answer_that_comes_after_the_step_was_given_to_another_worker_changes
 
     assert desk.finish().state == "SUCCEEDED"
     assert desk.broker.calls[-1] == ("collect", "of the second worker")
+
+
+def held_up_after_its_claim(desk: Desk, meanwhile: Callable[[], None]) -> None:
+    """A worker asks for the time once it has claimed a step, before it calls the broker."""
+    before: Services = desk.app.extensions["stonks"]
+
+    def slow_clock() -> datetime:
+        desk.app.extensions["stonks"] = before
+        elsewhere(desk, meanwhile)
+        return desk.clock()
+
+    desk.app.extensions["stonks"] = replace(before, clock=slow_clock)
+
+
+def test_a_worker_held_up_after_its_claim_does_not_call_with_a_token_that_was_taken_back(desk: Desk) -> None:
+    desk.save()
+    held_up_after_its_claim(desk, lambda: connecting.disconnect(desk.portfolio_id, desk.clock()))
+    assert desk.step().state == "CANCELLED"
+    assert desk.broker.calls == []
+    assert desk.run().requests == 0
+
+
+def test_a_worker_held_up_until_its_lease_was_over_does_not_ask_a_second_time(desk: Desk) -> None:
+    run_id = desk.save().run_id
+    assert run_id is not None
+
+    def lease_runs_out() -> None:
+        desk.clock.advance(hours=1)
+        take_over(desk, run_id)
+        desk.clock.advance(minutes=2)  # when the token's allowance would let a second call go
+
+    held_up_after_its_claim(desk, lease_runs_out)
+    desk.step()
+    assert [name for name, _ in desk.broker.calls] == ["request"]
+    assert desk.finish().state == "SUCCEEDED"
+
+
+def test_a_lockout_told_to_a_run_that_was_ended_meanwhile_is_left_in_peace(desk: Desk) -> None:
+    desk.broker.answers = [refusal(FailureKind.LOCKED_OUT, "1025")]
+    desk.save()
+
+    def other_settings() -> None:
+        desk.broker.meanwhile = None
+        elsewhere(desk, lambda: change_currency(desk))
+
+    desk.broker.meanwhile = other_settings
+    run = desk.run()
+    runner.advance(run.id, run.step, desk.clock())
+    assert desk.run(run.id).state == "CANCELLED"
+    newer = desk.finish()
+    assert (newer.state, newer.failure, newer.requests) == ("FAILED", "locked", 0)
+    assert len(desk.broker.calls) == 1
+    assert desk.connection().state == "LOCKED_OUT"
+
+
+def change_currency(desk: Desk) -> None:
+    desk.save(only_currency="USD")
 
 
 def take_over(desk: Desk, run_id: int) -> None:

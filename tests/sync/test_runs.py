@@ -225,6 +225,18 @@ def test_disconnecting_in_mid_air_imports_nothing_and_leaves_no_secret(desk: Des
     assert views.connection(desk.portfolio_id).mask is None
 
 
+def test_disconnecting_ends_a_test_in_mid_air_too(desk: Desk) -> None:
+    desk.save()
+    desk.finish()
+    run_id = desk.test()
+    desk.step(run_id)
+    desk.broker.meanwhile = lambda: connecting.disconnect(desk.portfolio_id, desk.clock())
+    desk.clock.advance(seconds=2)
+    run = desk.step(run_id)
+    assert (run.state, run.sealed_credentials, run.statement_id) == ("CANCELLED", None, None)
+    assert db.session.scalars(select(KeptStatement).where(KeptStatement.origin == "test")).all() == []
+
+
 def test_a_new_token_in_mid_air_cancels_the_old_run_and_starts_another(desk: Desk) -> None:
     old = desk.save().run_id
     desk.step()
