@@ -10,6 +10,7 @@ import re
 import secrets
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -23,6 +24,8 @@ from cryptography.fernet import Fernet
 ROOT = Path(__file__).parent.parent
 # A socket's path must fit in 104 bytes on macOS and 108 on Linux; a deep data folder gets its socket elsewhere.
 _LONGEST_SOCKET_PATH = 100
+_SHORTEST_SECRET, _FEWEST_CHARACTERS = 16, 8  # of them different ones
+_LOOKS, _BETWEEN_LOOKS_SECONDS = 20, 0.05  # for a key that another process is writing
 _SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,3})?")
 PRICE_SOURCES = {"tiingo": "https://api.tiingo.com"}  # code, and where it is
 DEFAULT_FLEX_URL = "https://ndcdyn.interactivebrokers.com/AccountManagement/FlexWebService"
@@ -100,7 +103,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         port=_whole(env, "STONKS_PORT", 8000, 1, 65535),
         database_url=_database_url(env, data),
         redis_url=_redis_url(env),
-        secret_key=env.get("STONKS_SECRET_KEY") or _kept(data / "secret.key", lambda: secrets.token_urlsafe(48)),
+        secret_key=_secret_key(env, data),
         token_keys=_token_keys(env, data),
         workers=_whole(env, "STONKS_WORKERS", 1, 1, 64),
         open_registration=_choice(env, "STONKS_REGISTRATION", "closed", ("closed", "open")) == "open",
@@ -201,6 +204,19 @@ def _web_address(env: Mapping[str, str], name: str, default: str) -> str:
     return url
 
 
+def _secret_key(env: Mapping[str, str], data: Path) -> str:
+    """Who can guess it signs in as anyone."""
+    given = env.get("STONKS_SECRET_KEY")
+    path = data / "secret.key"
+    text = given if given else _kept(path, lambda: secrets.token_urlsafe(48))
+    if len(text.strip()) < _SHORTEST_SECRET or len(set(text)) < _FEWEST_CHARACTERS:
+        raise ConfigError(
+            f"{'STONKS_SECRET_KEY' if given else path} makes no sense: it takes a random text of at least "
+            f"{_SHORTEST_SECRET} characters that nobody can guess; without it, one is made."
+        )
+    return text
+
+
 def _token_keys(env: Mapping[str, str], data: Path) -> tuple[str, ...]:
     given = env.get("STONKS_TOKEN_KEYS")
     path = data / "token.keys"
@@ -222,8 +238,18 @@ def _kept(path: Path, make: Callable[[], str]) -> str:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        return path.read_text().strip()
+        return _written(path)
     text = make()
     with os.fdopen(descriptor, "w") as file:
         file.write(text + "\n")
     return text
+
+
+def _written(path: Path) -> str:
+    """The text of a file that another process may be about to write; "" when nothing came."""
+    for _ in range(_LOOKS):
+        text = path.read_text().strip()
+        if text:
+            return text
+        time.sleep(_BETWEEN_LOOKS_SECONDS)
+    return ""

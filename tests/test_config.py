@@ -6,6 +6,7 @@ import os
 import stat
 import subprocess
 import sys
+import threading
 from datetime import timedelta
 from pathlib import Path
 
@@ -61,6 +62,9 @@ def test_everything_has_a_default(tmp_path: Path) -> None:
         ("STONKS_PRICE_URL", "http://example.com"),
         ("STONKS_TOKEN_KEYS", "not a key"),
         ("STONKS_TOKEN_KEYS", ","),
+        ("STONKS_SECRET_KEY", "correct horse"),
+        ("STONKS_SECRET_KEY", "   " * 20),
+        ("STONKS_SECRET_KEY", "ab" * 20),
     ],
 )
 def test_nonsense_is_named_in_one_line(tmp_path: Path, name: str, value: str) -> None:
@@ -82,6 +86,30 @@ def test_a_bad_token_key_is_not_repeated_in_the_complaint(tmp_path: Path) -> Non
     with pytest.raises(ConfigError) as caught:
         read(tmp_path, STONKS_TOKEN_KEYS=f"{new_token_key()},tooshort")
     assert "tooshort" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["secret.key", "token.keys"])
+def test_a_key_file_that_was_never_written_to_its_end_is_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / name).write_text("")
+    with pytest.raises(ConfigError, match=name):
+        read(tmp_path)
+
+
+def test_a_key_that_another_process_is_about_to_write_is_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    path = tmp_path / "data" / "secret.key"
+    path.write_text("")
+    other = threading.Timer(0.2, path.write_text, ["written by the other process"])
+    other.start()
+    assert read(tmp_path).secret_key == "written by the other process"
+    other.join()
+
+
+def test_a_weak_secret_is_not_repeated_in_the_complaint(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read(tmp_path, STONKS_SECRET_KEY="changeme")
+    assert "changeme" not in str(caught.value)
 
 
 @pytest.mark.parametrize("command", [["app.py"], ["-m", "flask", "--app", "app", "keys", "new"]])
