@@ -42,7 +42,8 @@ def create_app(
     app.config.update(
         SECRET_KEY=settings.secret_key,
         SQLALCHEMY_DATABASE_URI=settings.database_url,
-        SQLALCHEMY_ENGINE_OPTIONS={"pool_pre_ping": True},
+        # An error of the database is logged; the values of its statement are nobody's business.
+        SQLALCHEMY_ENGINE_OPTIONS={"pool_pre_ping": True, "hide_parameters": True},
         MAX_CONTENT_LENGTH=settings.max_upload_bytes + 1024 * 1024,
     )
     app.extensions["stonks"] = make_services(settings, clock)

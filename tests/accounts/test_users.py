@@ -1,11 +1,14 @@
+import traceback
 from datetime import UTC, datetime
 
 import pytest
 from flask import Flask
+from sqlalchemy.exc import IntegrityError
 
 from stonks.accounts import users
 from stonks.accounts.tables import User
 from stonks.core.errors import InvalidInput
+from stonks.db import db, transaction
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 PASSWORD = "correct horse battery"
@@ -74,3 +77,11 @@ def test_changing_the_password_asks_for_the_old_one_and_ends_other_sessions(user
     assert user.session_epoch == 1
     assert users.authenticate("owner@example.com", PASSWORD) is None
     assert users.authenticate("owner@example.com", "another horse battery") is not None
+
+
+def test_an_error_of_the_database_does_not_tell_what_was_to_be_written(user: User) -> None:
+    """It is logged, and a log is read by more people than the database is."""
+    with pytest.raises(IntegrityError) as refused, transaction():
+        db.session.add(User(email=user.email, password_hash="the-hash", session_epoch=0, created_at=user.created_at))
+    assert "INSERT INTO users" in str(refused.value)
+    assert "the-hash" not in "".join(traceback.format_exception(refused.value))
