@@ -158,7 +158,8 @@ def _rate_limited(facts: Facts, stay: Transition, error: BrokerError, now: datet
 
 def _turned_down(facts: Facts, stay: Transition, error: BrokerError, now: datetime) -> Transition:
     perhaps_too_new = error.may_be_activating and not facts.accepted
-    if perhaps_too_new and facts.saved_at is not None and now - facts.saved_at < ACTIVATION:
+    # A clock that was set back puts the saving into the future, and must not make the hour longer than it is.
+    if perhaps_too_new and facts.saved_at is not None and abs(now - facts.saved_at) < ACTIVATION:
         return replace(
             stay,
             wait=ACTIVATION_WAIT,

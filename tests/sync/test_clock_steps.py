@@ -107,3 +107,15 @@ def test_a_clock_that_jumps_to_and_fro_asks_at_most_once_a_jump(desk: Desk) -> N
         live(desk, timedelta(minutes=10))
     assert requests(desk) <= 4
     assert all(run.finished_at is not None for run in db.session.scalars(select(SyncRun)))
+
+
+def test_a_token_saved_while_the_clock_was_ahead_is_not_tried_for_longer_than_an_hour(desk: Desk) -> None:
+    desk.clock.advance(days=2)
+    desk.save()
+    desk.clock.advance(days=-2)
+    not_active = refusal(FailureKind.CREDENTIALS, "1015", may_be_activating=True)
+    desk.broker.answers = [not_active] * 1000
+    live(desk, timedelta(hours=5), desk.run().id)
+    assert desk.run().finished_at is not None
+    assert requests(desk) <= 7
+    assert desk.connection().state == "AUTH_FAILED"
