@@ -57,6 +57,7 @@ class Limits:
     read_seconds: float = 60  # between two pieces of an answer
     total_seconds: float = 240  # for a whole step, redirects and the other host included
     body_bytes: int = 64 * 1024 * 1024  # of one answer, unpacked
+    spacing_seconds: float = 1  # IBKR: one request a second with a token, at whichever host
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,7 @@ class _Failure:
         return BrokerError(self.kind, self.code, self.message, remedy=self.remedy, retry_after=self.retry_after)
 
 
+_UNREACHABLE = "unreachable"
 _TIMEOUT = _Failure(FailureKind.NOT_NOW, "timeout", "IBKR's service did not answer in time.")
 _UNINTELLIGIBLE = _Failure(
     FailureKind.UNREADABLE,
@@ -170,6 +172,8 @@ class FlexClient:
         found = self._call(step, url, parameters, deadline)
         if isinstance(found, _Failure) and step in found.elsewhere:
             other = self._hosts.other(url)
+            if other and found.code != _UNREACHABLE:  # the first host had the token's request of this second
+                time.sleep(self._limits.spacing_seconds)
             again = self._call(step, other, parameters, deadline) if other else found
             # The first failure is the one to tell: it is about the service that was configured.
             found = found if isinstance(again, _Failure) else again
@@ -324,7 +328,7 @@ def _transport_failure(error: Exception) -> _Failure:
     if never_connected:
         return _Failure(
             FailureKind.NOT_NOW,
-            "unreachable",
+            _UNREACHABLE,
             "IBKR's service could not be reached from this machine.",
             elsewhere=_EITHER,
             remedy=f"{TRY_LATER} If it lasts, look at this machine’s connection to the internet.",

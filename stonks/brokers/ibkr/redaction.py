@@ -1,4 +1,4 @@
-"""Keeps tokens out of urllib3's log lines, which quote the addresses it calls."""
+"""Keeps tokens and what they name out of urllib3's log lines, which quote the addresses it calls."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 
 # A filter sees only what is logged on its own logger, so each of urllib3's that quotes addresses is named.
 _LOGGERS = ("urllib3.connectionpool", "urllib3.connection", "urllib3.util.retry", "urllib3.poolmanager")
-_TOKEN = re.compile(r"([?&]t=)[^&\s'\"]+")
+_TOKEN = re.compile(r"([?&][tq]=)[^&\s'\"]+")
 
 
 class _TokenFilter(logging.Filter):

@@ -169,6 +169,7 @@ def test_a_host_that_cannot_be_reached_or_talks_nonsense_is_replaced_by_the_othe
     with pytest.raises(BrokerError) as caught:
         twins(here, there).request(CREDENTIALS, YEAR)
     assert caught.value.code == "html"
+    assert there.calls[-1].at - here.calls[-1].at >= 1  # one request a second with a token
 
 
 def test_a_request_that_may_have_arrived_is_not_made_a_second_time_at_the_other_host(

@@ -103,6 +103,7 @@ def test_debug_logs_of_the_http_library_show_the_call_without_the_token(
     IbkrBroker(practice.url, first_wait=timedelta()).request(CREDENTIALS, Window(days_back=365))
     assert "SendRequest" in caplog.text
     assert TOKEN not in caplog.text
+    assert "777001" not in caplog.text
 
 
 def test_reprs_show_no_secret(practice: PracticeBroker) -> None:
