@@ -64,6 +64,11 @@ class Settings:
     trusted_proxy: str | None  # a proxy on another machine whose X-Forwarded-* headers count; "*" for any
 
     @property
+    def weak_secret(self) -> bool:
+        """Whether the secret key can be guessed: who does signs in as anyone."""
+        return len(self.secret_key.strip()) < _SHORTEST_SECRET or len(set(self.secret_key)) < _FEWEST_CHARACTERS
+
+    @property
     def run_folder(self) -> Path:
         """Process ids, the start lock, the Redis socket."""
         return self.data / "run"
@@ -205,15 +210,12 @@ def _web_address(env: Mapping[str, str], name: str, default: str) -> str:
 
 
 def _secret_key(env: Mapping[str, str], data: Path) -> str:
-    """Who can guess it signs in as anyone."""
     given = env.get("STONKS_SECRET_KEY")
     path = data / "secret.key"
     text = given if given else _kept(path, lambda: secrets.token_urlsafe(48))
-    if len(text.strip()) < _SHORTEST_SECRET or len(set(text)) < _FEWEST_CHARACTERS:
-        raise ConfigError(
-            f"{'STONKS_SECRET_KEY' if given else path} makes no sense: it takes a random text of at least "
-            f"{_SHORTEST_SECRET} characters that nobody can guess; without it, one is made."
-        )
+    if not text.strip():
+        name = "STONKS_SECRET_KEY" if given else path
+        raise ConfigError(f"{name} makes no sense: it takes a long random text; without it, one is made.")
     return text
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import socket
 import sys
@@ -19,10 +20,14 @@ from stonks import logs, process
 from stonks.config import Settings, settings_or_exit
 from stonks.factory import create_app
 
+log = logging.getLogger("stonks.serve")
+
 
 def main(descriptor: int | None) -> None:
     settings = settings_or_exit()
     logs.configure(settings.json_logs)
+    if settings.weak_secret:
+        log.warning("STONKS_SECRET_KEY can be guessed, and who does signs in as anyone: give it a long random text")
     if descriptor is not None:
         process.follow_parent()
     signal.signal(signal.SIGTERM, _leave)
