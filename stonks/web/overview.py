@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 from typing import NamedTuple
 
 from flask import Blueprint, Response, render_template, request
@@ -79,6 +80,7 @@ def _standing(page: PortfolioPage, asked: Range) -> Markup:
         unconverted=measured.earned_over(page.portfolio, since, asked.last).unconverted,
         bars=charts.bars(view.months, view.base),
         performance=over.view,
+        with_cash=_with_cash(over.view),
         lines=charts.lines(over.view.points),
         rows=charts.for_table(over.view.points),
         title=_chart_title(over.view),
@@ -172,6 +174,12 @@ def _classes(view: Overview) -> list[Slice]:
     if all(one.name is None for one in slices):
         return []
     return [one._replace(name=filters.asset_class_words(one.name)) for one in slices]
+
+
+def _with_cash(found: Performance) -> Decimal | None:
+    """What the account is worth today, where its cash is known and the range ends today."""
+    end = found.points[-1]
+    return end.at_last if found.basis is Basis.ACCOUNT and end.on == _today() else None
 
 
 def _chart_title(found: Performance) -> str:

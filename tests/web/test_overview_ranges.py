@@ -9,9 +9,9 @@ from datetime import date
 import pytest
 from flask.testing import FlaskClient
 
-from stonks.core.records import Side
+from stonks.core.records import CashKind, Side
 from stonks.ledger.tables import Portfolio
-from tests.readings import trade
+from tests.readings import dividend, position, trade
 from tests.web.test_earnings import table
 from tests.web.test_overview import Let, let, see
 from tests.web.test_performance import earned
@@ -64,6 +64,17 @@ def test_value_and_net_invested_are_drawn_and_told(signed_in: FlaskClient, earne
         "20 Nov 2026"
         not in see(signed_in, earned, "?range=last-year").partition("Value and")[2].partition("Holdings")[0]
     )
+
+
+def test_an_account_that_is_told_from_its_first_deposit_on_has_its_worth_with_cash(
+    signed_in: FlaskClient, mine: Portfolio, let: Let
+) -> None:
+    deposit = dividend("1", "1000", on=date(2026, 1, 5))._replace(kind=CashKind.DEPOSIT, symbol=None, isin=None)
+    bought = trade("2", quantity="5", price="100", on=date(2026, 1, 6), commission=None)
+    let(deposit, bought, position("5", date(2026, 11, 19)))
+    assert "Value 1000.00 USD 1 holding · 1500.00 with cash" in see(signed_in, mine)
+    assert "Securities and cash are 50 % above what was put in" in see(signed_in, mine)
+    assert "with cash" not in see(signed_in, mine, "?last=2026-11-18")
 
 
 def test_a_portfolio_without_a_value_over_time_says_so(signed_in: FlaskClient, mine: Portfolio, let: Let) -> None:
