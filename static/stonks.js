@@ -98,6 +98,54 @@ for (const tab of document.querySelectorAll(".tabs [aria-current]")) {
 // A page that came back because of a mistake starts at the mistake.
 document.querySelector("main [aria-invalid=true]")?.focus();
 
+// What an answer refused as a whole stands in a place of its own until it is closed or the next request is made.
+const trouble = document.getElementById("trouble");
+
+const polls = (event) => event.detail?.ctx?.sourceElement?.getAttribute("hx-trigger")?.startsWith("every");
+
+let asker;
+
+document.addEventListener("click", (event) => {
+  if (!event.target.closest("[data-close]")) return;
+  trouble.replaceChildren();
+  asker?.focus();
+});
+
+document.addEventListener("htmx:before:request", (event) => {
+  if (polls(event)) return;
+  asker = document.activeElement;
+  trouble.replaceChildren();
+});
+
+document.addEventListener("htmx:after:swap", () => {
+  const fresh = trouble.querySelector("[data-token]");
+  if (fresh) for (const field of document.querySelectorAll("input[name=csrf_token]")) field.value = fresh.dataset.token;
+});
+
+// What is wrong with a field is said elsewhere on the page when a fragment says it; the field is tied to that.
+const tied = new Map();
+
+document.addEventListener("htmx:after:swap", () => {
+  for (const [field, described] of tied) {
+    field.removeAttribute("aria-invalid");
+    field.setAttribute("aria-describedby", described);
+  }
+  tied.clear();
+  for (const said of document.querySelectorAll("[data-field]")) {
+    const field = document.getElementById(said.dataset.field);
+    if (!field || field.hasAttribute("aria-invalid")) continue;
+    tied.set(field, field.getAttribute("aria-describedby") ?? "");
+    field.setAttribute("aria-describedby", `${said.id} ${tied.get(field)}`.trim());
+    field.setAttribute("aria-invalid", "true");
+  }
+});
+
+// No answer at all, as while the product is started anew.
+document.addEventListener("htmx:error", (event) => {
+  if (!event.detail?.ctx || polls(event)) return;
+  trouble.replaceChildren(document.getElementById("no-answer").content.cloneNode(true));
+});
+
 addEventListener("pageshow", () => {
   for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
 });

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from flask import Blueprint, Flask, abort, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, UserMixin, current_user, login_required, login_user, logout_user
@@ -157,8 +159,10 @@ def _to_sign_in() -> ResponseReturnValue:
         return htmx.go_to(url_for("auth.first_visit"))
     if request.method == "GET" and not htmx.wants_fragment():
         address = request.full_path.removesuffix("?")
-        return htmx.go_to(url_for("auth.sign_in", next=address if address != "/" else None))
-    return htmx.go_to(url_for("auth.sign_in"))
+    else:  # a fragment, or a form: back to the page that has it
+        shown = urlsplit(request.headers.get("HX-Current-URL") or request.referrer or "")
+        address = safe_next(f"{shown.path}?{shown.query}".removesuffix("?"), "/")
+    return htmx.go_to(url_for("auth.sign_in", next=address if address != "/" else None))
 
 
 def _frame_values() -> dict[str, object]:

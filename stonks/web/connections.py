@@ -91,6 +91,16 @@ def test(portfolio_id: int) -> ResponseReturnValue:
     return _settings_page(page, view, form.shown_again(view), status=422)
 
 
+@blueprint.get("/settings/save")
+@blueprint.get("/settings/test")
+@blueprint.get("/sync")
+@login_required
+def form_again(portfolio_id: int) -> ResponseReturnValue:
+    """The address of a refused form, opened anew: from the address bar, or on coming back from signing in."""
+    portfolio_page(portfolio_id)
+    return htmx.go_to(url_for("connections.settings", portfolio_id=portfolio_id))
+
+
 @blueprint.get("/settings/test/<int:run_id>")
 @login_required
 def test_status(portfolio_id: int, run_id: int) -> ResponseReturnValue:

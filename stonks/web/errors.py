@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from flask import Flask, Response, current_app, g
+from flask import Flask, Response, current_app, g, request
 from flask_login import AnonymousUserMixin
 from flask_wtf import FlaskForm
 from flask_wtf.csrf import CSRFError
@@ -18,6 +18,7 @@ from stonks.core.errors import InvalidInput, NotFound, SecretUnreadable, StonksE
 from stonks.db import db
 from stonks.web import htmx
 from stonks.web.security import limiter
+from stonks.web.stale_forms import StaleForm, stale_form
 
 log = logging.getLogger(__name__)
 
@@ -36,10 +37,6 @@ WORDS = {
     ),
     503: ("The database does not answer", "Nothing was changed. Try again in a moment. The log tells more."),
 }
-STALE_FORM = (
-    "You signed out meanwhile, or it was sent from elsewhere. Nothing was changed. Reload the page and try again."
-)
-
 
 _DATABASE = (  # words of SQLite's or PostgreSQL's message, what happened, what to do
     (
@@ -105,7 +102,8 @@ def _seconds_to_wait() -> int | None:
 
 
 def _stale_form(error: CSRFError) -> Response:
-    return _answer(400, "This form is no longer valid", STALE_FORM)
+    stale = stale_form()
+    return _answer(400, stale.title, stale.remedy, stale)
 
 
 def _not_found(error: NotFound) -> Response:
@@ -144,5 +142,15 @@ def _database_failed(error: OperationalError) -> Response:
     return response
 
 
-def _answer(status: int, title: str, remedy: str) -> Response:
-    return htmx.render("errors/page.html", "errors/_notice.html", status, title=title, remedy=remedy, status=status)
+def _answer(status: int, title: str, remedy: str, stale: StaleForm | None = None) -> Response:
+    """Within a page that is open, a refusal has a place of its own: what is there stays as it is, with what was typed."""
+    values = {"title": title, "remedy": remedy, "status": status, "stale": stale}
+    response = htmx.render("errors/page.html", "errors/_trouble.html", status, **values)
+    if htmx.wants_fragment():
+        polls = request.method == "GET" and "seen" in request.args
+        if polls and status >= 500:
+            response.headers["HX-Reswap"] = "none"  # the next one may fare better
+        elif not polls:
+            response.headers["HX-Retarget"] = "#trouble"
+            response.headers["HX-Reswap"] = "innerHTML"
+    return response

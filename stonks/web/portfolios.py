@@ -94,6 +94,14 @@ def edit(portfolio_id: int) -> ResponseReturnValue:
     return _edit_page(page, form, DeleteForm(formdata=None)), 422 if form.is_submitted() else 200
 
 
+@blueprint.get("/portfolios/<int:portfolio_id>/delete")
+@login_required
+def delete_again(portfolio_id: int) -> ResponseReturnValue:
+    """The address of a refused deletion, opened anew."""
+    portfolio_page(portfolio_id)
+    return redirect(url_for("portfolios.edit", portfolio_id=portfolio_id), 303)
+
+
 @blueprint.post("/portfolios/<int:portfolio_id>/delete")
 @login_required
 def delete(portfolio_id: int) -> ResponseReturnValue:

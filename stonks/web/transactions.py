@@ -174,7 +174,7 @@ def _prefilled() -> dict[str, object]:
         found["type"] = request.args["type"]
     with suppress(ValueError):
         found["entry_date"] = date.fromisoformat(request.args.get("entry_date", ""))
-    for name in ("quantity", "amount"):
+    for name in ("quantity", "price", "commission", "amount"):
         with suppress(ValueError):
             found[name] = parse_number(request.args.get(name, ""))
     return found

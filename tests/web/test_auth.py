@@ -124,6 +124,14 @@ def test_an_htmx_request_without_a_session_is_sent_to_sign_in_as_a_whole(
     assert not answer.text
 
 
+def test_a_page_that_polls_comes_back_to_itself_after_signing_in(client: FlaskClient, owner: users.User) -> None:
+    asking = {"HX-Request": "true", "HX-Current-URL": "http://localhost/portfolios/1/settings?test=2"}
+    answer = client.get("/portfolios/1/status?seen=x", headers=asking)
+    assert answer.headers["HX-Redirect"] == "/sign-in?next=/portfolios/1/settings?test%3D2"
+    asking["HX-Current-URL"] = "http://localhost//elsewhere.example"
+    assert client.get("/portfolios/1/status?seen=x", headers=asking).headers["HX-Redirect"] == "/sign-in"
+
+
 def test_open_registration_lets_others_make_an_account(settings: Settings, clock: Clock) -> None:
     app = create_app(replace(settings, open_registration=True), clock)
     app.config.update(TESTING=True, WTF_CSRF_ENABLED=False)

@@ -95,7 +95,7 @@ def test_htmx_gets_the_word_as_a_fragment(settings: Settings, signed_in: FlaskCl
     with locked(settings, "IMMEDIATE"):
         answer = signed_in.post(f"{connected}/sync", headers={"HX-Request": "true"})
     assert answer.status_code == 503
-    assert answer.text.lstrip().startswith('<div class="notice" role="alert">')
+    assert answer.text.lstrip().startswith('<div class="result trouble" role="alert">')
 
 
 def test_a_full_disk_refuses_an_import_whole_and_says_what_to_do(
@@ -170,3 +170,16 @@ def test_what_fails_once_the_database_has_said_who_asks_is_answered_all_the_same
         other.execute("ALTER TABLE portfolios RENAME TO away")
     answer = signed_in.get(address)
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
+
+
+def test_a_page_that_polls_keeps_polling_through_the_trouble(
+    signed_in: FlaskClient, connected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise OperationalError("SELECT", {}, Exception("database is locked"))
+
+    monkeypatch.setattr("stonks.web.pages.views.connection", away)
+    poll = signed_in.get(f"{connected}/status?seen=1", headers={"HX-Request": "true"})
+    assert (poll.status_code, poll.headers["HX-Reswap"]) == (503, "none")
+    pressed = signed_in.post(f"{connected}/sync", headers={"HX-Request": "true"})
+    assert (pressed.status_code, pressed.headers["HX-Retarget"]) == (503, "#trouble")
