@@ -96,6 +96,28 @@ def of_sibling(portfolio_id: int, credentials_name: str, since: datetime) -> int
     )
 
 
+def of_the_day(portfolio_id: int, credentials_name: str, since: datetime) -> int | None:
+    """The newest statement since then that the portfolio itself fetched with the same credentials."""
+    return db.session.scalar(
+        select(KeptStatement.id)
+        .where(
+            KeptStatement.portfolio_id == portfolio_id,
+            KeptStatement.credentials_name == credentials_name,
+            KeptStatement.kept_at > since,
+        )
+        .order_by(KeptStatement.kept_at.desc(), KeptStatement.id.desc())
+        .limit(1)
+    )
+
+
+def withdraw(statement_id: int) -> None:
+    """It cannot be opened: nobody is to find it by its credentials any more."""
+    with transaction():
+        statement = db.session.get(KeptStatement, statement_id)
+        if statement is not None:
+            statement.credentials_name = None
+
+
 def mark_imported(statement_id: int | None, now: datetime) -> None:
     if statement_id is None:
         return

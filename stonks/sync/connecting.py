@@ -21,6 +21,7 @@ from stonks.ledger import archive
 from stonks.services import services
 from stonks.sync import credentials, views, windows
 from stonks.sync import runs as rows
+from stonks.sync.borrowing import SAME_DAY
 from stonks.sync.credentials import TestedAs
 from stonks.sync.states import STOPPED, ConnectionState, RunState
 from stonks.sync.tables import Connection, SyncRun
@@ -72,7 +73,7 @@ def save(
             _seal(row, broker, meant, now)
         elif was_stopped:
             row.credentials_saved_at = now
-        run = _restart(row, meant, now)
+        run = _restart(row, meant, now, only_reads_otherwise=not changed and not was_stopped)
         run_id, step = (run.id, run.step) if run else (None, 0)
     if run_id is not None:
         rows.wake(run_id, step)
@@ -106,7 +107,8 @@ def start_test(
     day_first: bool | None,
     now: datetime,
 ) -> int:
-    """Have a worker fetch and read a statement without importing it; returns the run's id. A mask means the saved secret.
+    """Have a worker fetch and read a statement without importing it; returns the run's id, that of the same test when it
+    is under way. A mask means the saved secret.
 
     Raises InvalidInput.
     """
@@ -116,21 +118,30 @@ def start_test(
     vault = services().vault
     allowance = credentials.allowance_of(vault, broker, meant)
     _refuse_while_locked(allowance, now)
+    tested = TestedAs(meant, only_currency, day_first)
     with transaction():
+        same_credentials = None
         for older in rows.live_tests(portfolio_id):
+            under_way = _under_way(older)
+            if under_way == tested:
+                return older.id
+            if under_way is not None and under_way.fields == meant:
+                same_credentials = older
             rows.cancel(older, rows.CANCELLED_BY_TEST, now)
         test = SyncRun(
             portfolio_id=portfolio_id,
             broker=broker.code,
             reason="test",
             state=RunState.QUEUED,
-            sealed_credentials=credentials.seal_test(vault, TestedAs(meant, only_currency, day_first), portfolio_id),
+            sealed_credentials=credentials.seal_test(vault, tested, portfolio_id),
             allowance=allowance,
             queued_at=now,
             due_at=now,
         )
         db.session.add(test)
         db.session.flush()
+        if same_credentials is not None:
+            rows.hand_on(same_credentials, test, now)
         run_id, step = test.id, 0
     rows.wake(run_id, step)
     return run_id
@@ -200,8 +211,12 @@ def _seal(row: Connection, broker: Broker, fields: Mapping[str, str], now: datet
     row.accepted_at = None
 
 
-def _restart(row: Connection, fields: Mapping[str, str], now: datetime) -> SyncRun | None:
-    """Whatever is under way is of yesterday's settings: it ends, and a new run begins, unless the broker is locked."""
+def _restart(
+    row: Connection, fields: Mapping[str, str], now: datetime, *, only_reads_otherwise: bool
+) -> SyncRun | None:
+    """Whatever is under way is of yesterday's settings: it ends, and a new run begins, unless the broker is locked.
+
+    With the same credentials, a statement of today, or one that is being made, is read anew and not asked for anew."""
     row.credentials_version += 1
     live = rows.live_run(row.id)
     if live is not None:
@@ -209,9 +224,11 @@ def _restart(row: Connection, fields: Mapping[str, str], now: datetime) -> SyncR
         db.session.flush()
     row.tries = 0
     name = credentials.name_of(services().vault, row.broker, fields)
-    tested = archive.take_tested(row.portfolio_id, name, now)
+    kept = archive.take_tested(row.portfolio_id, name, now)
+    if kept is None and only_reads_otherwise:
+        kept = archive.of_the_day(row.portfolio_id, name, now - SAME_DAY)
     locked = rows.locked_out_until(row.allowance, now)
-    if locked is not None and tested is None:
+    if locked is not None and kept is None:
         words = "The broker has locked this token for some hours. The first sync starts when that is over."
         row.enter(ConnectionState.LOCKED_OUT, now, message=words)
         row.locked_until = row.next_run_at = locked
@@ -219,7 +236,17 @@ def _restart(row: Connection, fields: Mapping[str, str], now: datetime) -> SyncR
     row.enter(ConnectionState.ACTIVE, now)
     row.locked_until = None
     row.next_run_at = next_regular(services().brokers[row.broker], row.slot, now, services().settings.sync_every)
-    return rows.start(row, "first", now, statement_id=tested)
+    run = rows.start(row, "first", now, statement_id=kept)
+    if live is not None and only_reads_otherwise:
+        rows.hand_on(live, run, now)
+    return run
+
+
+def _under_way(test: SyncRun) -> TestedAs | None:
+    try:
+        return credentials.open_test(services().vault, test.sealed_credentials or b"", test.portfolio_id)
+    except SecretUnreadable:
+        return None
 
 
 def _refuse_while_locked(allowance: str | None, now: datetime) -> None:

@@ -24,7 +24,7 @@ from stonks.db import db, transaction
 from stonks.ledger import archive, repeats, snapshot
 from stonks.ledger.repeats import ReadAs
 from stonks.services import services
-from stonks.sync import pace, runs
+from stonks.sync import borrowing, pace, runs
 from stonks.sync.settling import Arrival, settle
 from stonks.sync.states import (
     LIVE,
@@ -46,14 +46,14 @@ log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=330)  # longer than a call may take; a slower import loses no more than its turn
 # Of a large import in a process of its own. Where its death can be seen, nobody waits for this to end.
 LEASE_APART = timedelta(minutes=30)
-SAME_WINDOW = timedelta(hours=6)
-SAME_DAY = timedelta(hours=20)
 _EARLY = timedelta(seconds=2)  # by which a worker's clock may be behind
 _STUMBLED = timedelta(seconds=30)
 # Until this worker's one process for large statements is looked for again.
 _BUSY = timedelta(seconds=20)  # with a statement that will be fetched anew
 _BUSY_BUT_HERE = timedelta(seconds=3)  # with one that is kept
 _BUSY_WORDS = "The statement is large and waits for another large one to be read."
+_TEST_UNDER_WAY = timedelta(seconds=2)
+_TEST_UNDER_WAY_WORDS = "Waiting for the connection test, whose statement will be imported."
 # Has the rest of a claimed step done by another process, see apart.py: run, step, the body or a kept statement's id.
 Elsewhere = Callable[[int, int, BinaryIO | int], bool]
 SEALED = Unusable(
@@ -85,9 +85,12 @@ def advance(run_id: int, step: int, now: datetime, elsewhere: Elsewhere | None =
         return
     if not _claim(this, now):
         return
-    kept = this.kept_statement or _siblings_statement(this, now)
+    kept = this.kept_statement or borrowing.instead_of_asking(this, now)
     if kept is not None:
         _import_kept(this, kept, elsewhere)
+        return
+    if borrowing.is_being_tested(this):
+        settle(run_id, this.claimed, Postponed(_TEST_UNDER_WAY, _TEST_UNDER_WAY_WORDS), now)
         return
     locked = runs.locked_out_until(this.allowance, now)
     if locked is not None:
@@ -156,7 +159,7 @@ def _ask(this: Step, elsewhere: Elsewhere | None) -> None:
     if not isinstance(answer, Ready):
         if isinstance(answer, BrokerError):
             _log_refusal(this, answer)
-            kept = _fallback(this, answer, now)
+            kept = borrowing.instead_of_a_refused_one(this, answer, now)
             if kept is not None:
                 _import_kept(this, kept)
                 return
@@ -167,25 +170,6 @@ def _ask(this: Step, elsewhere: Elsewhere | None) -> None:
             _take_in(this, body, now, kept_statement=None)
         elif not elsewhere(this.run_id, this.number, body):  # the broker keeps it: it is fetched again
             settle(this.run_id, this.claimed, Postponed(_BUSY, _BUSY_WORDS), now)
-
-
-def _siblings_statement(this: Step, now: datetime) -> int | None:
-    """What another portfolio of the same owner fetched with the same credentials in this daily window.
-
-    Portfolios that split one query by currency need one statement between them, and some accounts give only one a day.
-    """
-    if this.reason != "schedule" or this.state is not RunState.QUEUED:
-        return None
-    every = services().settings.sync_every
-    fresh = every / 2 if every is not None else SAME_WINDOW
-    return archive.of_sibling(this.portfolio_id, this.credentials_name, now - fresh)
-
-
-def _fallback(this: Step, error: BrokerError, now: datetime) -> int | None:
-    """When the broker makes no more statements today, a sibling's of today is as good."""
-    of_the_day = this.state is RunState.QUEUED and not this.is_test and this.window is None
-    refused = error.kind is FailureKind.NOT_NOW and of_the_day
-    return archive.of_sibling(this.portfolio_id, this.credentials_name, now - SAME_DAY) if refused else None
 
 
 def _call(this: Step) -> Outcome | Ready:
@@ -205,6 +189,7 @@ def _import_kept(this: Step, statement_id: int, elsewhere: Elsewhere | None = No
     try:
         body = archive.open_kept(statement_id)
     except (NotFound, SecretUnreadable):
+        archive.withdraw(statement_id)
         settle(this.run_id, this.claimed, Postponed(timedelta(0)), now, forget_kept=True)
         return
     with closing(body):

@@ -60,6 +60,17 @@ def start(
     return run
 
 
+def hand_on(old: SyncRun, new: SyncRun, now: datetime) -> None:
+    """`new` waits for the statement that the broker is making for `old`, which has ended: to ask for another would count
+    as one more. Changes nothing when there is none."""
+    if old.ticket is None or old.reason == "window":
+        return
+    new.state, new.ticket, new.ticket_at = RunState.AWAITING_STATEMENT, old.ticket, old.ticket_at
+    new.with_period, new.started_over = old.with_period, old.started_over
+    asked_last = old.called_at or now
+    new.due_at = max(now, asked_last + services().settings.first_wait)
+
+
 def finish(run: SyncRun, state: RunState, now: datetime) -> None:
     """Ends a run: nothing of it is due any more, and a test's credentials are wiped."""
     run.state = state

@@ -317,7 +317,7 @@ def test_anothers_test_is_not_shown(desk: Desk) -> None:
 
 def test_a_newer_test_takes_the_place_of_the_older(desk: Desk) -> None:
     older = desk.test()
-    newer = desk.test()
+    newer = desk.test({**FIELDS, "query_id": "7654321"})
     assert (desk.run(older).state, desk.run(newer).state) == ("CANCELLED", "QUEUED")
     assert desk.run(older).sealed_credentials is None
 
