@@ -12,7 +12,7 @@ from typing import Any
 import flask_migrate
 import pytest
 from flask import Flask
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, insert, select
 
@@ -73,18 +73,21 @@ def wrong(portfolio_id: int) -> list[Any]:
     ]
 
 
-@given(steps=st.lists(st.one_of(st.lists(TELLINGS, min_size=1, max_size=4), EDITS), min_size=1, max_size=5))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_an_imprint_is_always_that_of_the_stored_facts_whoever_wrote_them(
-    new_portfolio: Callable[[], int], clock: Clock, steps: list[Any]
+    new_portfolio: Callable[[], int], clock: Clock, examples: Callable[[int], settings]
 ) -> None:
-    portfolio_id = new_portfolio()
-    for step in steps:
-        if isinstance(step, tuple):
-            edit(portfolio_id, str(step[0]), step[1], step[2], clock)
-        else:
-            take_in(portfolio_id, list({row.fingerprint: row for row in step}.values()), clock)
-        assert wrong(portfolio_id) == []
+    @examples(25)
+    @given(steps=st.lists(st.one_of(st.lists(TELLINGS, min_size=1, max_size=4), EDITS), min_size=1, max_size=5))
+    def holds(steps: list[Any]) -> None:
+        portfolio_id = new_portfolio()
+        for step in steps:
+            if isinstance(step, tuple):
+                edit(portfolio_id, str(step[0]), step[1], step[2], clock)
+            else:
+                take_in(portfolio_id, list({row.fingerprint: row for row in step}.values()), clock)
+            assert wrong(portfolio_id) == []
+
+    holds()
 
 
 def test_a_number_that_a_person_writes_otherwise_is_kept_as_written(portfolio_id: int, clock: Clock) -> None:

@@ -10,7 +10,7 @@ from io import BytesIO
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, select
 
@@ -165,27 +165,30 @@ STEPS = st.one_of(
 )
 
 
-@given(steps=st.lists(STEPS, max_size=8).map(lambda steps: [("import", 0), *steps, ("import", 0), ("import", 2)]))
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_happens_meanwhile_the_ledger_is_the_one_that_reading_each_time_makes(
-    new_portfolio: Callable[[], int], clock: Clock, steps: list[tuple[str, int]]
+    new_portfolio: Callable[[], int], clock: Clock, examples: Callable[[int], settings]
 ) -> None:
-    shelf = Shelf(STATEMENTS)
-    skipping, reading = new_portfolio(), new_portfolio()
-    texts = list(STATEMENTS)
-    for step, number in steps:
-        now = clock.advance(minutes=1)
-        if step == "import":
-            one = arrive(skipping, texts[number], shelf, clock)
-            rows = STATEMENTS[texts[number]]
-            other = importing.import_reading(reading, ReadingOf(rows), origin="sync", now=now)
-            assert (one.new, one.known, one.amended, one.problems) == (
-                other.new, other.known, other.amended, other.problems
-            )  # fmt: skip
-        else:
-            for portfolio_id in (skipping, reading):
-                touch(portfolio_id, step, number, now)
-        assert held(skipping) == held(reading)
+    @examples(8)
+    @given(steps=st.lists(STEPS, max_size=8).map(lambda steps: [("import", 0), *steps, ("import", 0), ("import", 2)]))
+    def holds(steps: list[tuple[str, int]]) -> None:
+        shelf = Shelf(STATEMENTS)
+        skipping, reading = new_portfolio(), new_portfolio()
+        texts = list(STATEMENTS)
+        for step, number in steps:
+            now = clock.advance(minutes=1)
+            if step == "import":
+                one = arrive(skipping, texts[number], shelf, clock)
+                rows = STATEMENTS[texts[number]]
+                other = importing.import_reading(reading, ReadingOf(rows), origin="sync", now=now)
+                assert (one.new, one.known, one.amended, one.problems) == (
+                    other.new, other.known, other.amended, other.problems
+                )  # fmt: skip
+            else:
+                for portfolio_id in (skipping, reading):
+                    touch(portfolio_id, step, number, now)
+            assert held(skipping) == held(reading)
+
+    holds()
 
 
 def touch(portfolio_id: int, step: str, number: int, now: datetime) -> None:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, update
 
@@ -162,18 +162,21 @@ changes = st.lists(
 )
 
 
-@given(made=changes)
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 def test_whatever_changed_the_figures_are_those_of_a_fold_of_everything(
-    new_portfolio: Callable[[], int], clock: Clock, made: list[tuple[Any, ...]]
+    new_portfolio: Callable[[], int], clock: Clock, examples: Callable[[int], settings]
 ) -> None:
-    portfolio_id = new_portfolio()
-    for what in made:
-        change(portfolio_id, what, clock)
-    found = stored(portfolio_id)
-    assert found == made_anew(portfolio_id)
-    assert_whole_fold_agrees(portfolio_id, found)
-    assert_performance_agrees(portfolio_id)
+    @examples(12)
+    @given(made=changes)
+    def holds(made: list[tuple[Any, ...]]) -> None:
+        portfolio_id = new_portfolio()
+        for what in made:
+            change(portfolio_id, what, clock)
+        found = stored(portfolio_id)
+        assert found == made_anew(portfolio_id)
+        assert_whole_fold_agrees(portfolio_id, found)
+        assert_performance_agrees(portfolio_id)
+
+    holds()
 
 
 def test_what_is_up_to_date_is_not_written_again(portfolio_id: int, clock: Clock) -> None:

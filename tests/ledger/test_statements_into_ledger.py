@@ -8,7 +8,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
@@ -67,21 +67,24 @@ def ledger_of(portfolio_id: int) -> list[tuple[object, ...]]:
     return sorted((entry.fingerprint, entry.type, entry.entry_date, entry.amount) for entry in held(portfolio_id))
 
 
-@given(parts=st.lists(st.tuples(part_of_a_year, spelled), max_size=3), whole=st.tuples(rows_of_a_file, spelled))
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_split_overlap_order_and_spelling_of_files_gives_the_same_ledger(
-    new_portfolio: Callable[[], int],
-    clock: Clock,
-    parts: list[tuple[tuple[list[str], list[str]], dict[str, Any]]],
-    whole: tuple[tuple[list[str], list[str]], dict[str, Any]],
+    new_portfolio: Callable[[], int], clock: Clock, examples: Callable[[int], settings]
 ) -> None:
-    portfolio_id, plain_id = new_portfolio(), new_portfolio()
-    upload(plain_id, statement([*TRADES, *RARER], [*CASH, *REVERSED]), clock)
-    assert len(held(plain_id)) == len(TRADES) + len(RARER) + len(CASH) + len(REVERSED)
-    for (trades, cash), how in [*parts, whole]:
-        outcome = upload(portfolio_id, told_as(trades, cash, **how), clock, day_first=how["days"].startswith("%d"))
-        assert outcome.problems == 0
-    assert ledger_of(portfolio_id) == ledger_of(plain_id)
+    @examples(5)
+    @given(parts=st.lists(st.tuples(part_of_a_year, spelled), max_size=3), whole=st.tuples(rows_of_a_file, spelled))
+    def holds(
+        parts: list[tuple[tuple[list[str], list[str]], dict[str, Any]]],
+        whole: tuple[tuple[list[str], list[str]], dict[str, Any]],
+    ) -> None:
+        portfolio_id, plain_id = new_portfolio(), new_portfolio()
+        upload(plain_id, statement([*TRADES, *RARER], [*CASH, *REVERSED]), clock)
+        assert len(held(plain_id)) == len(TRADES) + len(RARER) + len(CASH) + len(REVERSED)
+        for (trades, cash), how in [*parts, whole]:
+            outcome = upload(portfolio_id, told_as(trades, cash, **how), clock, day_first=how["days"].startswith("%d"))
+            assert outcome.problems == 0
+        assert ledger_of(portfolio_id) == ledger_of(plain_id)
+
+    holds()
 
 
 def test_a_real_account_arrives_with_its_shares_conversions_dividend_and_tax(portfolio_id: int, clock: Clock) -> None:
