@@ -72,7 +72,7 @@ def test_an_account_that_is_told_from_its_first_deposit_on_has_its_worth_with_ca
     deposit = dividend("1", "1000", on=date(2026, 1, 5))._replace(kind=CashKind.DEPOSIT, symbol=None, isin=None)
     bought = trade("2", quantity="5", price="100", on=date(2026, 1, 6), commission=None)
     let(deposit, bought, position("5", date(2026, 11, 19)))
-    assert "Value 1000.00 USD 1 holding · 1500.00 with cash" in see(signed_in, mine)
+    assert "Value 1000.00 USD 1 holding · prices since 19 Nov 2026 1500.00 with cash" in see(signed_in, mine)
     assert "Securities and cash are 50 % above what was put in" in see(signed_in, mine)
     assert "with cash" not in see(signed_in, mine, "?last=2026-11-18")
 
