@@ -103,7 +103,7 @@ const trouble = document.getElementById("trouble");
 
 const polls = (event) => event.detail?.ctx?.sourceElement?.getAttribute("hx-trigger")?.startsWith("every");
 
-let asker;
+let asker, row, neighbour;
 
 document.addEventListener("click", (event) => {
   if (!event.target.closest("[data-close]")) return;
@@ -114,7 +114,18 @@ document.addEventListener("click", (event) => {
 document.addEventListener("htmx:before:request", (event) => {
   if (polls(event)) return;
   asker = document.activeElement;
+  row = asker.closest("tr[id], li[id]");
+  neighbour = row?.nextElementSibling ?? row?.previousElementSibling;
   trouble.replaceChildren();
+});
+
+// Whoever pressed a button in a row is led to what stands in the row's place, or to the next one, and is told.
+document.addEventListener("htmx:after:swap", () => {
+  if (!row || asker.isConnected || document.activeElement !== document.body) return;
+  const place = document.getElementById(row.id) ?? (neighbour?.isConnected ? neighbour : undefined);
+  const stop = [...(place?.querySelectorAll("button, a") ?? [])].find((one) => one.checkVisibility());
+  (stop ?? document.getElementById("main")).focus();
+  announce(place?.querySelector("[data-said]")?.textContent ?? "");
 });
 
 document.addEventListener("htmx:after:swap", () => {

@@ -12,7 +12,7 @@ from stonks.ledger import corrections, entries, review
 from stonks.ledger.review import PendingReview
 from stonks.ledger.tables import Amendment, Entry
 from stonks.services import services
-from stonks.web import htmx
+from stonks.web import htmx, undoing
 from stonks.web.pages import PortfolioPage, portfolio_page
 from stonks.web.row_numbers import row_number
 
@@ -30,6 +30,7 @@ def show(portfolio_id: int) -> ResponseReturnValue:
         render_template(
             "review/page.html",
             page=page,
+            undo=undoing.notice(portfolio_id),
             portfolio_id=portfolio_id,
             pending=pending,
             corrections=corrections.of_entries(portfolio_id, [one for part in pending.batches for one in part.entries]),
@@ -56,6 +57,8 @@ def done(portfolio_id: int) -> ResponseReturnValue:
 def discard(portfolio_id: int, entry_id: int) -> ResponseReturnValue:
     portfolio_page(portfolio_id)
     review.discard(portfolio_id, entry_id, services().clock())
+    if not htmx.wants_fragment():  # which has an Undo in the row's place
+        undoing.remember(undoing.told_of(entries.get(portfolio_id, entry_id), "Discarded", "review"))
     return _after_row(portfolio_id, "review/_discarded.html", entry_id)
 
 
@@ -64,6 +67,8 @@ def discard(portfolio_id: int, entry_id: int) -> ResponseReturnValue:
 def restore(portfolio_id: int, entry_id: int) -> ResponseReturnValue:
     portfolio_page(portfolio_id)
     review.restore(portfolio_id, entry_id)
+    if request.form.get("back") == "transactions":
+        return htmx.go_to(url_for("transactions.index", portfolio_id=portfolio_id))
     return _after_row(portfolio_id, "review/_entry.html", entry_id)
 
 

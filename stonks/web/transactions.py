@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
@@ -21,7 +22,7 @@ from stonks.ledger.entries import EntryFilter
 from stonks.ledger.manual import ManualEntry
 from stonks.ledger.tables import Entry
 from stonks.services import services
-from stonks.web import entry_filter, entry_rows, frame, htmx
+from stonks.web import entry_filter, entry_rows, frame, htmx, undoing
 from stonks.web.entry_filter import Asked
 from stonks.web.errors import beside
 from stonks.web.filters import TYPE_WORDS
@@ -81,8 +82,11 @@ def index(portfolio_id: int) -> ResponseReturnValue:
         (template, *filters.typed.values(), *cursors),
         lambda: _content(template, page, filters, *cursors),
     )
-    whole = content if htmx.wants_fragment() else frame.around("transactions/index.html", page, content)
-    return htmx.answer(whole, 422 if filters.errors else 200)
+    if htmx.wants_fragment():
+        shown: str = content
+    else:
+        shown = frame.around("transactions/index.html", page, undoing.notice(portfolio_id) + content)
+    return htmx.answer(shown, 422 if filters.errors else 200)
 
 
 def _content(template: str, page: PortfolioPage, filters: Asked, after: str | None, before: str | None) -> Markup:
@@ -139,7 +143,10 @@ def edit(portfolio_id: int, entry_id: int) -> ResponseReturnValue:
 @login_required
 def delete(portfolio_id: int, entry_id: int) -> ResponseReturnValue:
     portfolios.get(current_user.id, portfolio_id)
+    entry = entries.get(portfolio_id, entry_id)
+    told = undoing.told_of(entry, "Deleted", "transactions", _as_text(entry) if entry.origin == "manual" else None)
     manual.remove(portfolio_id, entry_id, services().clock())
+    undoing.remember(told)
     return redirect(url_for("transactions.index", portfolio_id=portfolio_id), 303)
 
 
@@ -189,6 +196,12 @@ def _as_typed(entry: Entry) -> dict[str, object]:
     if entry.kind in ("TRADE", "FX"):
         typed["amount"] = None  # follows from quantity and price
     return typed
+
+
+def _as_text(entry: Entry) -> dict[str, str]:
+    """As `_prefilled` takes it."""
+    typed = {name: value for name, value in _as_typed(entry).items() if value is not None}
+    return {name: format(value, "f") if isinstance(value, Decimal) else str(value) for name, value in typed.items()}
 
 
 def _address_with(portfolio_id: int, **cursor: Any) -> str:

@@ -171,3 +171,28 @@ def test_focus_stays_on_the_button_that_was_pressed_while_its_answer_comes_and_g
     sync.press("Enter")
     expect(signed_in.get_by_role("region", name="Connection status")).to_contain_text("5 known", timeout=30_000)
     expect(sync).to_be_focused()
+
+
+def test_by_keyboard_a_discard_leads_to_its_undo_and_back_and_an_ignored_row_to_the_next(
+    signed_in: Page, a_portfolio: Portfolio, broker: PracticeBroker
+) -> None:
+    odd = [buy(number).replace("BUY", "BORROW") for number in (4, 5)]
+    broker.add_query(token_for("2012"), "2012", statement([buy(1), *odd]))
+    portfolio = a_portfolio()
+    save_connection(signed_in, portfolio, "2012")
+    wait_for_banner(signed_in, portfolio, "1 new transaction was imported")
+    signed_in.goto(portfolio + "/review")
+    discard, undo = signed_in.get_by_role("button", name="Discard"), signed_in.get_by_role("button", name="Undo")
+    discard.press("Enter")
+    expect(undo).to_be_focused()
+    expect(signed_in.locator("#announcer")).to_contain_text("Buy AAPL, 3 Nov 2025: discarded.")
+    undo.press("Enter")
+    expect(discard).to_be_focused()
+    ignore = signed_in.get_by_role("button", name="Ignore")
+    ignore.first.press("Enter")
+    expect(ignore).to_have_count(1)
+    last = signed_in.locator(".problems li")
+    expect(last.locator(":focus")).to_have_count(1)
+    ignore.press("Enter")
+    expect(last).to_have_count(0)
+    expect(signed_in.locator("main:focus")).to_have_count(1)

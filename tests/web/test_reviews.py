@@ -52,6 +52,20 @@ def test_a_discarded_row_is_gone_and_the_same_statement_does_not_bring_it_back(
     assert len(discards(signed_in.get(review).text)) == 2
 
 
+def test_without_script_too_a_discarded_row_offers_to_come_back(
+    signed_in: FlaskClient, mine: Portfolio, review: str
+) -> None:
+    signed_in.post(discards(signed_in.get(review).text)[0])
+    page = signed_in.get(review).text
+    assert re.search(r"<strong>Discarded:</strong> \w+ AAPL, ", page)
+    undo = re.search(r'action="([^"]+/restore)"', page)
+    assert undo
+    assert signed_in.post(undo[1], data={"back": "review"}).location == review
+    page = signed_in.get(review).text
+    assert len(discards(page)) == 3
+    assert "Discarded:" not in page
+
+
 def test_for_htmx_a_discarded_row_offers_to_come_back(signed_in: FlaskClient, review: str) -> None:
     address = discards(signed_in.get(review).text)[0]
     gone = signed_in.post(address, headers=FRAGMENT).text

@@ -15,7 +15,7 @@ from stonks.ledger.entries import EntryFilter
 from stonks.ledger.manual import ManualEntry
 from stonks.ledger.tables import Portfolio
 from stonks.web import numbers
-from tests.statements import statement
+from tests.statements import buy, statement
 
 BUY = {
     "type": "BUY", "entry_date": "2026-11-18", "symbol": "MSFT", "isin": "us5949181045", "quantity": "4",
@@ -93,6 +93,33 @@ def test_an_entry_is_corrected_and_deleted(signed_in: FlaskClient, address: str,
     assert entries.get(portfolio.id, entry.id).quantity == 5
     assert signed_in.post(f"{address}/{entry.id}/delete").status_code == 303
     assert "No transactions yet" in signed_in.get(address).text
+
+
+def test_what_was_deleted_by_mistake_is_told_once_with_the_way_back(
+    signed_in: FlaskClient, address: str, portfolio: Portfolio
+) -> None:
+    signed_in.post(f"{address}/new", data=BUY)
+    by_hand = entries.page(portfolio.id, EntryFilter()).entries[0]
+    form = signed_in.get(f"{address}/{by_hand.id}/edit").text
+    signed_in.post(f"{address}/{by_hand.id}/delete")
+    page = signed_in.get(address).text
+    link = re.search(r'href="([^"]+)">Enter it again', page)
+    assert link
+    again = signed_in.get(html.unescape(link[1])).text
+    typed = re.findall(r'<input[^>]+ name="(?!csrf)[^>]+ value="[^"]*"', form)
+    assert typed == re.findall(r'<input[^>]+ name="(?!csrf)[^>]+ value="[^"]*"', again)
+    assert "Enter it again" not in signed_in.get(address).text
+
+    upload = {"statement": (io.BytesIO(statement([buy(1)])), "one.csv")}
+    signed_in.post(f"/portfolios/{portfolio.id}/import", data=upload)
+    imported = entries.page(portfolio.id, EntryFilter()).entries[0]
+    signed_in.post(f"{address}/{imported.id}/delete")
+    page = signed_in.get(address).text
+    assert "<strong>Deleted:</strong> Buy AAPL" in page
+    form = re.search(r'action="([^"]+/restore)">.*?name="back" value="([^"]+)"', page, re.DOTALL)
+    assert form
+    assert signed_in.post(form[1], data={"back": form[2]}).location == address
+    assert entries.page(portfolio.id, EntryFilter()).entries == [imported]
 
 
 def test_another_portfolios_entry_cannot_be_reached_through_ones_own(
