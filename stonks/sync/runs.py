@@ -28,6 +28,7 @@ CANCELLED_BY_DISCONNECT = "The portfolio was disconnected meanwhile; nothing was
 CANCELLED_BY_TEST = "A newer test took its place."
 AN_HOUR = timedelta(hours=1)
 MOST_FAILURES_AN_HOUR = 5  # of one token, before a person has to wait: each refused request brings a lockout nearer
+PERIOD_REFUSED = timedelta(days=30)  # remembered so long: a query's period may be changed at the broker
 _DAY = timedelta(hours=20)  # a day's tries: a little less, so that yesterday's slot does not count today
 
 
@@ -52,6 +53,7 @@ def start(
         credentials_version=connection.credentials_version,
         allowance=connection.allowance,
         statement_id=statement_id,
+        with_period=not refuses_periods(connection, now),
         window_first=window.first if window else None,
         window_last=window.last if window else None,
         queued_at=now,
@@ -60,6 +62,12 @@ def start(
     db.session.add(run)
     db.session.flush()
     return run
+
+
+def refuses_periods(connection: Connection, now: datetime) -> bool:
+    """Whether naming the days would most likely be refused again, at the price of a request."""
+    refused_at = connection.period_refused_at
+    return refused_at is not None and abs(now - refused_at) < PERIOD_REFUSED
 
 
 def hand_on(old: SyncRun, new: SyncRun, now: datetime) -> None:
