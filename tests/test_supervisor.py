@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import tempfile
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.product import PARTS, Running, free_port, lives, product
+from tests.sync.chaos import Person
 
 PARTS_OF_DEMO = (*PARTS, "practice")
 
@@ -21,9 +23,18 @@ PARTS_OF_DEMO = (*PARTS, "practice")
 def running() -> Iterator[Running]:
     """The demo: all that the product has, and a broker."""
     with tempfile.TemporaryDirectory(prefix="st-", dir="/tmp") as folder:
-        data = Path(folder) / ("d" * 70) / ("e" * 70)  # too deep for a socket
-        with product(data, "demo") as running:
+        data = Path(folder) / ("d" * 70) / ("e" * 70)  # too deep for a socket: that goes to TMPDIR
+        with product(data, "demo", TMPDIR=folder) as running:
             yield running
+
+
+def test_the_demo_shows_a_connected_portfolio_within_moments(running: Running) -> None:
+    person = Person(f"http://127.0.0.1:{running.port}")
+    person.sign_in("demo@example.com", "practice-makes-perfect")
+    # Whoever has one portfolio lands on it.
+    assert re.search(r"<h1[^>]*>\s*Demo portfolio\s*</h1>", person.read("/"))
+    running.wait(lambda: ">Review" in person.read("/"), 60)
+    assert "Holdings" in person.read("/")
 
 
 def test_whatever_is_killed_is_started_again(running: Running) -> None:
@@ -75,7 +86,7 @@ def test_the_demo_survives_a_kill_and_says_how_to_sign_in_each_time(running: Run
     while any(lives(pid) for pid in pids) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not any(lives(pid) for pid in pids)
-    with product(running.data, "demo") as again:
+    with product(running.data, "demo", TMPDIR=str(running.data.parents[1])) as again:
         again.wait_until_well()
         for said in (running.output.read_text(), again.output.read_text()):
             assert "demo@example.com" in said

@@ -89,17 +89,12 @@ def broker() -> Iterator[PracticeBroker]:
     server.stop()
 
 
-@contextmanager
-def started(data: Path, *arguments: str, **environment: str) -> Iterator[Product]:
-    with running_product(data, *arguments, **environment) as running:
-        yield Product(f"http://127.0.0.1:{running.port}", data, running)
-
-
 @pytest.fixture(scope="session")
 def product(tmp_path_factory: pytest.TempPathFactory, broker: PracticeBroker, browser: Any) -> Iterator[Product]:
     """One product for the session, with an owner who has signed in."""
     variables = {"STONKS_FLEX_URL": broker.url, "STONKS_POLL_SECONDS": "0"}
-    with started(tmp_path_factory.mktemp("product") / "data", **variables) as product:
+    with running_product(tmp_path_factory.mktemp("product") / "data", **variables) as running:
+        product = Product(f"http://127.0.0.1:{running.port}", running.data, running)
         page = browser.new_page()
         create_owner(page, product)
         product.signed_in = page.context.storage_state()

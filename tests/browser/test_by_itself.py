@@ -1,9 +1,8 @@
-"""What happens without a person: the guide that needs no account, the daily sync, the demo."""
+"""What happens without a person: the guide that needs no account, the daily sync."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import update
@@ -13,7 +12,7 @@ from stonks.factory import utc_now
 from stonks.practice.server import PracticeBroker
 from stonks.sync import views
 from stonks.sync.tables import Connection
-from tests.browser.conftest import Product, beside, save_connection, sign_in, started, token_for
+from tests.browser.conftest import Product, beside, save_connection, token_for
 from tests.statements import buy, statement
 
 
@@ -61,17 +60,3 @@ def a_day_passes(product: Product, portfolio: str) -> None:
             return any(run.finished and run.id not in before for run in views.runs(portfolio_id))
 
         product.running.wait(synced, 60)
-
-
-def test_the_demo_shows_a_connected_portfolio_within_moments(page: Page, short_path: Path) -> None:
-    with started(short_path / "demo", "demo") as product:
-        sign_in(page, product, "demo@example.com", "practice-makes-perfect")
-        # Whoever has one portfolio lands on it.
-        expect(page.get_by_role("heading", name="Demo portfolio")).to_be_visible()
-        for _ in range(60):
-            if page.get_by_role("link", name="Review").count():
-                break
-            page.wait_for_timeout(500)
-            page.reload()
-        expect(page.get_by_role("link", name="Review")).to_be_visible()
-        expect(page.get_by_text("Holdings").first).to_be_visible()

@@ -95,16 +95,20 @@ class Person:
         self._open = urllib.request.build_opener(cookies).open
 
     def sign_in(self, email: str, password: str) -> None:
-        page = self._get("/sign-in")
+        page = self.read("/sign-in")
         self._form = {"csrf_token": self._token(page)}
         self._post("/sign-in", email=email, password=password)
-        self._form = {"csrf_token": self._token(self._get("/portfolios/new"))}
+        self._form = {"csrf_token": self._token(self.read("/portfolios/new"))}
 
     def look(self, page: str) -> bool:
         try:
-            return bool(self._get(page))
+            return bool(self.read(page))
         except OSError:
             return False
+
+    def read(self, page: str) -> str:
+        with self._open(self.address + page, timeout=10) as answer:
+            return str(answer.read().decode())
 
     def sync_now(self, portfolio_id: int) -> bool:
         try:
@@ -120,10 +124,6 @@ class Person:
                 return answer.status, json.loads(answer.read())["redis"]
         except urllib.error.HTTPError as unwell:
             return unwell.code, json.loads(unwell.read())["redis"]
-
-    def _get(self, page: str) -> str:
-        with self._open(self.address + page, timeout=10) as answer:
-            return str(answer.read().decode())
 
     def _post(self, page: str, **fields: str) -> None:
         body = urllib.parse.urlencode({**self._form, **fields}).encode()
