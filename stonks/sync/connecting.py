@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import func, select
 
 from stonks.brokers.contract import Broker
 from stonks.core.errors import InvalidInput, SecretUnreadable, StonksError
@@ -26,8 +28,7 @@ from stonks.sync.tables import Connection, SyncRun
 from stonks.sync.timing import next_regular, slot_for
 from stonks.sync.views import connection_of
 
-FIRST_SYNC_WAITS = "Several tries have just failed. To avoid a lockout, the next sync starts in an hour."
-TOO_MANY_FAILURES = "Several tries have just failed. To avoid a lockout, nothing was asked for: try again in an hour."
+MOST_FAILURES_AN_HOUR = 5  # of runs by hand: each refused one brings a lockout nearer
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +118,6 @@ def start_test(
     vault = services().vault
     allowance = credentials.allowance_of(vault, broker, meant)
     _refuse_while_locked(allowance, now)
-    if rows.fails_often(allowance, now):
-        raise InvalidInput({"connection": TOO_MANY_FAILURES})
     tested = TestedAs(meant, only_currency, day_first)
     with transaction():
         same_credentials = None
@@ -160,8 +159,8 @@ def sync_now(portfolio_id: int, now: datetime, window: Period | None = None) -> 
         if rows.live_run(row.id) is not None:
             raise StonksError("A sync is already under way.")
         _refuse_while_locked(row.allowance, now)
-        if rows.fails_often(row.allowance, now):
-            raise StonksError(TOO_MANY_FAILURES)
+        if _failures_by_hand(row.id, now) >= MOST_FAILURES_AN_HOUR:
+            raise StonksError("Several tries have just failed. To avoid a lockout, try again in an hour.")
         if window is not None:
             windows.check(row, _broker(row.broker), window, now)
         run = rows.start(row, windows.REASON if window else "manual", now, window=window)
@@ -236,10 +235,6 @@ def _restart(
         return None
     row.enter(ConnectionState.ACTIVE, now)
     row.locked_until = None
-    if kept is None and rows.fails_often(row.allowance, now):
-        row.enter(ConnectionState.ACTIVE, now, message=FIRST_SYNC_WAITS)
-        row.next_run_at = now + rows.AN_HOUR
-        return None
     row.next_run_at = next_regular(services().brokers[row.broker], row.slot, now, services().settings.sync_every)
     run = rows.start(row, "first", now, statement_id=kept)
     if live is not None and only_reads_otherwise:
@@ -260,3 +255,13 @@ def _refuse_while_locked(allowance: str | None, now: datetime) -> None:
         raise InvalidInput(
             {"connection": f"The broker has locked this token. Nothing is asked until {until:%Y-%m-%d %H:%M} UTC."}
         )
+
+
+def _failures_by_hand(connection_id: int, now: datetime) -> int:
+    failed = select(func.count()).where(
+        SyncRun.connection_id == connection_id,
+        SyncRun.reason.in_(rows.BY_HAND),
+        SyncRun.state == RunState.FAILED,
+        SyncRun.finished_at > now - timedelta(hours=1),
+    )
+    return db.session.scalar(failed) or 0

@@ -26,8 +26,6 @@ BY_HAND = ("manual", "window")  # reasons that do not count as the day's automat
 CANCELLED_BY_CHANGE = "The connection was changed meanwhile; nothing was imported."
 CANCELLED_BY_DISCONNECT = "The portfolio was disconnected meanwhile; nothing was imported."
 CANCELLED_BY_TEST = "A newer test took its place."
-AN_HOUR = timedelta(hours=1)
-MOST_FAILURES_AN_HOUR = 5  # of one token, before a person has to wait: each refused request brings a lockout nearer
 PERIOD_REFUSED = timedelta(days=30)  # remembered so long: a query's period may be changed at the broker
 _DAY = timedelta(hours=20)  # a day's tries: a little less, so that yesterday's slot does not count today
 
@@ -153,16 +151,6 @@ def windows_today(connection_id: int, now: datetime) -> int:
         SyncRun.connection_id == connection_id, SyncRun.reason == "window", SyncRun.queued_at > now - _DAY
     )
     return db.session.scalar(asked) or 0
-
-
-def fails_often(allowance: str | None, now: datetime) -> bool:
-    """Whether so many runs and tests with a token have just failed at the broker that the next by hand has to wait."""
-    failed = select(func.count()).where(
-        SyncRun.allowance == allowance,
-        SyncRun.called_at > now - AN_HOUR,
-        SyncRun.state == RunState.FAILED,
-    )
-    return (db.session.scalar(failed) or 0) >= MOST_FAILURES_AN_HOUR
 
 
 def last_call(allowance: str) -> datetime | None:

@@ -14,7 +14,7 @@ from stonks.core.errors import InvalidInput, StonksError
 from stonks.db import db
 from stonks.ledger import portfolios, snapshot
 from stonks.ledger.tables import KeptStatement
-from stonks.sync import connecting, credentials, runner, runs, schedule, views
+from stonks.sync import connecting, credentials, runner, schedule, views
 from stonks.sync.states import ConnectionState
 from tests.sync.conftest import FIELDS, QUERY, TOKEN, Desk, refusal
 
@@ -371,44 +371,11 @@ def test_a_run_by_hand_says_no_after_many_failures(desk: Desk) -> None:
     desk.save()
     desk.finish()
     desk.broker.answers = [refusal(FailureKind.NOT_NOW, "1001") for _ in range(9)]
-    for _ in range(runs.MOST_FAILURES_AN_HOUR):
+    for _ in range(connecting.MOST_FAILURES_AN_HOUR):
         connecting.sync_now(desk.portfolio_id, desk.clock())
         desk.finish()
     with pytest.raises(StonksError, match="hour"):
         connecting.sync_now(desk.portfolio_id, desk.clock())
-
-
-def test_tests_syncs_and_saving_share_the_failures_of_their_token(desk: Desk) -> None:
-    desk.broker.answers = [refusal(FailureKind.QUERY, "1014") for _ in range(20)]
-    for number in range(3):
-        assert desk.finish(desk.test({**FIELDS, "query_id": str(number)})).state == "FAILED"
-    for number in range(2):
-        assert desk.finish(desk.save({**FIELDS, "query_id": str(number)}).run_id).state == "FAILED"
-    with pytest.raises(InvalidInput) as refused:
-        desk.test()
-    assert "in an hour" in refused.value.fields["connection"]
-    outcome = desk.save()
-    view = views.connection(desk.portfolio_id)
-    assert (outcome.run_id, view.state) == (None, "ACTIVE")
-    assert "in an hour" in view.state_message
-    assert len(desk.broker.calls) == runs.MOST_FAILURES_AN_HOUR
-
-    desk.broker.answers.clear()
-    assert desk.finish(desk.test({**FIELDS, "token": TOKEN[::-1]})).state == "SUCCEEDED"
-    desk.clock.now = view.next_run_at
-    assert schedule.tick(desk.clock()) == 1
-    assert desk.finish().state == "SUCCEEDED"
-    assert views.connection(desk.portfolio_id).state_message is None
-
-
-def test_failures_that_never_reached_the_broker_hold_nobody_up(desk: Desk) -> None:
-    for _ in range(runs.MOST_FAILURES_AN_HOUR + 1):
-        desk.save()
-        connection = desk.connection()
-        connection.sealed_credentials = b"gAAAA-of-another-key"
-        db.session.commit()
-        assert desk.finish().failure == "sealed"
-    assert desk.finish(desk.save().run_id).state == "SUCCEEDED"
 
 
 def test_a_step_is_taken_once_even_when_woken_twice(desk: Desk) -> None:

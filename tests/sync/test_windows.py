@@ -13,7 +13,7 @@ from stonks.core.records import Period
 from stonks.db import db
 from stonks.ledger import coverage
 from stonks.portfolio.coverage import Proof, Span
-from stonks.sync import connecting, runs, schedule, views, windows
+from stonks.sync import connecting, schedule, views, windows
 from tests.sync.conftest import QUERY, Desk, refusal
 from tests.sync.test_siblings import first_run_of, sibling_of
 
@@ -241,7 +241,7 @@ def test_failed_windows_and_syncs_by_hand_are_counted_together(connected: Desk) 
     connected.broker.answers = [refusal(FailureKind.NOT_NOW, "1001") for _ in range(9)]
     for _ in range(2):
         connected.finish(ask(connected))
-    for _ in range(runs.MOST_FAILURES_AN_HOUR - 2):
+    for _ in range(connecting.MOST_FAILURES_AN_HOUR - 2):
         connecting.sync_now(connected.portfolio_id, connected.clock())
         connected.finish()
     assert "try again in an hour" in refuse(connected, WEEK)

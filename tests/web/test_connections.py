@@ -67,19 +67,6 @@ def test_a_test_of_another_portfolio_is_not_shown(
     assert signed_in.get(f"{settings_of(mine)}/test/{run.id}", headers=FRAGMENT).status_code == 404
 
 
-def test_a_connection_that_waits_after_many_failures_says_so(
-    signed_in: FlaskClient, mine: Portfolio, paper: PaperBroker, work: Work
-) -> None:
-    paper.failure = BrokerError(FailureKind.QUERY, "1014", "No such query.")
-    for login in ("ada", "bob", "cyd", "dan", "eve"):
-        save(signed_in, mine, login=login)
-        work()
-    save(signed_in, mine)
-    page = signed_in.get(settings_of(mine)).text
-    assert "the next sync starts in an hour" in page
-    assert "in an hour" in signed_in.post(settings_of(mine) + "/test", data=TYPED, headers=FRAGMENT).text
-
-
 def test_saving_starts_the_first_sync_and_the_secret_is_only_a_mask_from_then_on(
     signed_in: FlaskClient, mine: Portfolio, work: Work
 ) -> None:
