@@ -208,7 +208,7 @@ def _seal(row: Connection, broker: Broker, fields: Mapping[str, str], now: datet
     row.public_fields = json.dumps(credentials.public(broker, fields))
     row.allowance = credentials.allowance_of(vault, broker, fields)
     row.credentials_saved_at = now
-    row.accepted_at = row.period_refused_at = None
+    row.accepted_at = None
 
 
 def _restart(

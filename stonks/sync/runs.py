@@ -26,7 +26,6 @@ BY_HAND = ("manual", "window")  # reasons that do not count as the day's automat
 CANCELLED_BY_CHANGE = "The connection was changed meanwhile; nothing was imported."
 CANCELLED_BY_DISCONNECT = "The portfolio was disconnected meanwhile; nothing was imported."
 CANCELLED_BY_TEST = "A newer test took its place."
-PERIOD_REFUSED = timedelta(days=30)  # remembered so long: a query's period may be changed at the broker
 _DAY = timedelta(hours=20)  # a day's tries: a little less, so that yesterday's slot does not count today
 
 
@@ -51,7 +50,6 @@ def start(
         credentials_version=connection.credentials_version,
         allowance=connection.allowance,
         statement_id=statement_id,
-        with_period=not refuses_periods(connection, now),
         window_first=window.first if window else None,
         window_last=window.last if window else None,
         queued_at=now,
@@ -60,12 +58,6 @@ def start(
     db.session.add(run)
     db.session.flush()
     return run
-
-
-def refuses_periods(connection: Connection, now: datetime) -> bool:
-    """Whether naming the days would most likely be refused again, at the price of a request."""
-    refused_at = connection.period_refused_at
-    return refused_at is not None and abs(now - refused_at) < PERIOD_REFUSED
 
 
 def hand_on(old: SyncRun, new: SyncRun, now: datetime) -> None:

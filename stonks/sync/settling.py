@@ -73,8 +73,6 @@ def settle(
         summary = _let_in(run, connection, broker, arrival, now) if arrival else None
         transition = decide(_facts(run, connection, broker), outcome, now)
         before = run.state
-        if connection is not None and run.reason != windows.REASON:
-            _note_period(run, connection, transition, now)
         _write_run(run, transition, now)
         if run.reason != "test" and connection is not None:
             _write_connection(connection, broker, transition, summary, now)
@@ -147,14 +145,6 @@ def _let_in(
     if connection is not None:
         windows.note(run, connection, broker, outcome.summary, now)
     return outcome.summary
-
-
-def _note_period(run: SyncRun, connection: Connection, transition: Transition, now: datetime) -> None:
-    """Remembers a refused period once the query's own is taken; forgets it when a run comes to nothing."""
-    if transition.run is RunState.FAILED:
-        connection.period_refused_at = None
-    elif transition.ticket is not None and not run.with_period and not runs.refuses_periods(connection, now):
-        connection.period_refused_at = now
 
 
 def _write_run(run: SyncRun, transition: Transition, now: datetime) -> None:

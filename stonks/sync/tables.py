@@ -30,8 +30,6 @@ class Connection(Base):
     )  # raised by every change: runs of older ones import nothing
     credentials_saved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     accepted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when the broker first took these credentials
-    # When the broker last refused to name the days, and gave the query's own period instead.
-    period_refused_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     allowance: Mapped[str | None] = mapped_column(String(32))  # Vault.name_for(broker.allowance_name(credentials))
     only_currency: Mapped[str | None] = mapped_column(String(3))
     day_first: Mapped[bool | None]  # the person's answer when a file could not settle dd/MM against MM/dd

@@ -12,7 +12,6 @@ from flask import Flask
 
 from stonks.brokers.errors import FailureKind
 from stonks.brokers.ibkr.adapter import IbkrBroker
-from stonks.core.records import Period
 from stonks.practice.answers import error
 from stonks.practice.server import PracticeBroker
 from stonks.services import services
@@ -158,93 +157,3 @@ def test_refused_requests_come_hours_apart_and_at_most_three_times_in_a_day(desk
     most = max(sum(timedelta(0) <= one - first < timedelta(hours=20) for one in asked) for first in asked)
     assert most == 3
     assert len(asked) >= 7  # and every day is tried
-
-
-def next_day(ibkr: Desk) -> None:
-    """The automatic sync of the next day, to its end."""
-    ibkr.clock.now = max(ibkr.clock.now, ibkr.connection().next_run_at)  # type: ignore[type-var]
-    assert schedule.start_due(ibkr.clock()) == 1
-    ibkr.finish()
-
-
-def refusing_days(practice: PracticeBroker, times: int = 1) -> None:
-    """A query that is only given for its own period."""
-    practice.script("SendRequest", ["1003", "ok"] * times)
-
-
-def asked_days(practice: PracticeBroker) -> list[str]:
-    return [call.parameters.get("p", "its own") for call in practice.calls if call.step == "SendRequest"]
-
-
-def test_a_query_that_is_given_for_its_own_period_only_is_asked_for_once_a_day_from_then_on(
-    ibkr: Desk, practice: PracticeBroker
-) -> None:
-    refusing_days(practice)
-    ibkr.save()
-    ibkr.finish()
-    for _ in range(3):
-        next_day(ibkr)
-    assert asked_days(practice) == ["365", *["its own"] * 4]
-    assert ibkr.run().state == "SUCCEEDED"
-
-
-def test_after_a_month_the_days_are_asked_for_again(ibkr: Desk, practice: PracticeBroker) -> None:
-    refusing_days(practice)
-    ibkr.save()
-    ibkr.finish()
-    ibkr.clock.advance(days=29)
-    next_day(ibkr)
-    ibkr.clock.advance(days=2)
-    next_day(ibkr)
-    next_day(ibkr)
-    assert asked_days(practice) == ["365", "its own", "its own", "365", "365"]
-
-
-@pytest.mark.parametrize("change", ["other credentials", "a run that came to nothing"])
-def test_what_may_have_changed_has_the_days_asked_for_again(ibkr: Desk, practice: PracticeBroker, change: str) -> None:
-    refusing_days(practice)
-    ibkr.save()
-    ibkr.finish()
-    if change == "other credentials":
-        other = {**FIELDS, "query_id": "7654321"}
-        practice.add_query(other["token"], other["query_id"], statement([buy(2)]))
-        ibkr.save(other)
-        ibkr.finish()
-    else:
-        practice.script("SendRequest", ["1003"])
-        next_day(ibkr)
-        assert ibkr.run().state == "FAILED"
-        next_day(ibkr)
-    assert asked_days(practice)[-1] == "365"
-    assert ibkr.run().state == "SUCCEEDED"
-
-
-def test_days_refused_on_a_day_without_any_statement_are_asked_for_the_next_time(
-    ibkr: Desk, practice: PracticeBroker
-) -> None:
-    practice.script("SendRequest", ["1003", "1003"])
-    ibkr.save()
-    assert ibkr.finish().state == "FAILED"
-    next_day(ibkr)
-    assert asked_days(practice) == ["365", "its own", "365"]
-
-
-def test_days_refused_and_nothing_given_instead_is_no_proof_yet(ibkr: Desk, practice: PracticeBroker) -> None:
-    practice.script("SendRequest", ["1003"])
-    ibkr.save()
-    ibkr.step()
-    ibkr.save(only_currency="USD")  # another run takes its place
-    ibkr.finish()
-    assert asked_days(practice) == ["365", "365"]
-
-
-def test_a_window_that_is_refused_forgets_nothing_of_the_query(ibkr: Desk, practice: PracticeBroker) -> None:
-    refusing_days(practice)
-    ibkr.save()
-    ibkr.finish()
-    last = services().brokers["ibkr"].last_business_day(ibkr.clock())
-    practice.script("SendRequest", ["1003"])
-    connecting.sync_now(ibkr.portfolio_id, ibkr.clock(), Period(last, last))
-    assert ibkr.finish().state == "FAILED"
-    next_day(ibkr)
-    assert asked_days(practice)[-1] == "its own"
