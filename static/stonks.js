@@ -123,7 +123,8 @@ document.addEventListener("htmx:before:request", (event) => {
 document.addEventListener("htmx:after:swap", () => {
   if (!row || asker.isConnected || document.activeElement !== document.body) return;
   const place = document.getElementById(row.id) ?? (neighbour?.isConnected ? neighbour : undefined);
-  const stop = [...(place?.querySelectorAll("button, a") ?? [])].find((one) => one.checkVisibility());
+  const stops = ["button", "summary, a"].flatMap((what) => [...(place?.querySelectorAll(what) ?? [])]);
+  const stop = stops.find((one) => one.checkVisibility());
   (stop ?? document.getElementById("main")).focus();
   announce(place?.querySelector("[data-said]")?.textContent ?? "");
 });

@@ -14,6 +14,7 @@ from stonks.web.filters import ORIGIN_WORDS, TYPE_WORDS
 
 NAMES = ("symbol", "type", "first", "last", "origin")
 NO_DATE = "Not a valid date value. Write it like 2026-11-20."
+BACKWARDS = "The last day must not come before the first."
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ def asked(arguments: Mapping[str, str]) -> Asked:
             days[name] = date.fromisoformat(typed[name]) if typed[name] else None
         except ValueError:
             errors[name] = NO_DATE
+    if days["first"] and days["last"] and days["first"] > days["last"]:
+        errors["last"] = BACKWARDS
     wanted = EntryFilter(
         symbol=typed["symbol"] or None,
         type=typed["type"] if typed["type"] in TYPE_WORDS else None,

@@ -18,7 +18,7 @@ from stonks.core.errors import InvalidInput, NotFound, SecretUnreadable, StonksE
 from stonks.db import db
 from stonks.web import htmx
 from stonks.web.security import limiter
-from stonks.web.stale_forms import StaleForm, stale_form
+from stonks.web.stale_forms import StaleForm, from_own_page, stale_form, way_back
 
 log = logging.getLogger(__name__)
 
@@ -144,7 +144,8 @@ def _database_failed(error: OperationalError) -> Response:
 
 def _answer(status: int, title: str, remedy: str, stale: StaleForm | None = None) -> Response:
     """Within a page that is open, a refusal has a place of its own: what is there stays as it is, with what was typed."""
-    values = {"title": title, "remedy": remedy, "status": status, "stale": stale}
+    back = way_back() if request.method == "POST" and from_own_page() else None
+    values = {"title": title, "remedy": remedy, "status": status, "stale": stale, "back": back}
     response = htmx.render("errors/page.html", "errors/_trouble.html", status, **values)
     if htmx.wants_fragment():
         polls = request.method == "GET" and "seen" in request.args

@@ -36,7 +36,7 @@ class StaleForm:
 
 def stale_form() -> StaleForm:
     """Of the request at hand. To a page of another site nothing of what it sent is shown again."""
-    own = urlsplit(request.referrer or "").netloc == request.host
+    own = from_own_page()
     outside = request.blueprint == "auth" and not current_user.is_authenticated
     if not own or outside:
         return StaleForm(
@@ -44,7 +44,7 @@ def stale_form() -> StaleForm:
             "Nothing was changed. Open the page again and try once more. If that does not help, let your browser take "
             "cookies from this address.",
             (),
-            ("Open the page again", _back() if own else "/"),
+            ("Open the page again", way_back() if own else "/"),
         )
     if htmx.wants_fragment():
         if current_user.is_authenticated:
@@ -55,7 +55,7 @@ def stale_form() -> StaleForm:
     typed = _typed()
     kept = request.endpoint == _ADDING
     told = () if kept else tuple((_LABELS[name], text) for name, text in typed.items())
-    back = f"{request.path}?{urlencode(typed)}" if kept else _back()
+    back = f"{request.path}?{urlencode(typed)}" if kept else way_back()
     again = " with what you typed" if kept else ""
     if current_user.is_authenticated:
         remedy = f"This page was opened before that, so nothing was changed. Open the form again{again} and send it."
@@ -69,6 +69,11 @@ def _typed() -> dict[str, str]:
     return {name: text[:500] for name, text in sent if text}
 
 
-def _back() -> str:
+def from_own_page() -> bool:
+    return urlsplit(request.referrer or "").netloc == request.host
+
+
+def way_back() -> str:
+    """The page that a form was sent from."""
     from_page = urlsplit(request.referrer or "")
     return safe_next(f"{from_page.path}{'?' if from_page.query else ''}{from_page.query}", "/")

@@ -225,7 +225,13 @@ def test_a_failed_test_says_that_nothing_was_changed_and_hides_our_own_name_for_
     assert "Not connected.</strong> The post office is gone. Nothing was stored." in found
     assert "http-404" not in found
 
-    paper.failure = None
+    paper.failure, paper.statement = None, b"%PDF"
+    poll = start_test(signed_in, mine).split('hx-get="')[1].split('"')[0]
+    work()
+    found = signed_in.get(poll, headers=FRAGMENT).text
+    assert ("Nothing was stored" in found, "Nothing was imported" in found) == (True, False)
+
+    paper.statement = YEAR
     save(signed_in, mine)
     work()
     paper.failure = BrokerError(FailureKind.UNREADABLE, "http-404", "The post office is gone.")

@@ -78,6 +78,14 @@ def test_an_unknown_address_says_so_in_plain_words_and_as_a_fragment_to_htmx(
     assert "HX-Request" in fragment.headers["Vary"]
 
 
+def test_a_refused_form_leads_back_to_its_page_on_this_site(app: Flask, signed_in: FlaskClient) -> None:
+    def refused(referrer: str) -> str:
+        return signed_in.post("/portfolios", headers={"Referer": referrer}).text  # which takes no forms
+
+    assert 'href="/portfolios?x=1">Back to the form' in refused("http://localhost/portfolios?x=1")
+    assert "Back to the form" not in refused("http://elsewhere.example/portfolios")
+
+
 @pytest.mark.usefixtures("app")  # for its tables
 def test_a_mistake_of_ours_shows_no_traceback(settings: Settings) -> None:
     app = create_app(settings)

@@ -194,6 +194,19 @@ def test_a_date_that_is_none_is_told_beside_its_field(signed_in: FlaskClient, ad
     assert "Not a valid date" in answer.text
 
 
+def test_days_the_wrong_way_round_are_told_beside_the_field_and_in_the_fragment(
+    signed_in: FlaskClient, address: str
+) -> None:
+    signed_in.post(f"{address}/new", data=BUY)
+    query = f"{address}?first=2026-11-20&last=2026-11-01"
+    for headers in ({}, {"HX-Request": "true"}):
+        answer = signed_in.get(query, headers=headers)
+        assert answer.status_code == 422
+        assert 'data-field="last">The last day must not come before the first.' in answer.text
+        assert "Widen the dates" not in answer.text
+    assert 'id="last-error">The last day must not come before' in signed_in.get(query).text
+
+
 def test_htmx_gets_the_table_alone(signed_in: FlaskClient, address: str) -> None:
     fragment = signed_in.get(address, headers={"HX-Request": "true"})
     assert fragment.text.lstrip().startswith('<div id="entries"')

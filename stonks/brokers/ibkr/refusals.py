@@ -32,9 +32,12 @@ _WORDS = {
     "forbidden-xml": ("The file declares XML entities, which no statement does.", "Fetch it from IBKR again."),
     "not-a-statement": (
         "This is not a Flex statement.",
-        f"{_FLEX}, run your Activity Flex Query as CSV and upload that file as it comes.",
+        f"{_FLEX} and take an Activity Flex Query, as CSV or XML; what it gives is read as it comes.",
     ),
-    "binary": ("This is not text, so it is no Flex statement.", "Upload the CSV or XML file as IBKR delivers it."),
+    "binary": (
+        "This is not text, so it is no Flex statement.",
+        "Only a CSV or XML file can be read, as IBKR delivers it.",
+    ),
     "utf-16": (
         "The file is UTF-16, as spreadsheets save “Unicode text”; statements are not.",
         "Upload the file as IBKR delivers it, unopened.",
