@@ -142,7 +142,7 @@ def start_test(
         db.session.flush()
         if same_credentials is not None:
             rows.hand_on(same_credentials, test, now)
-        run_id, step = test.id, 0
+        run_id, step = test.id, test.step
     rows.wake(run_id, step)
     return run_id
 

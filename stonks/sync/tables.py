@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import date, datetime
 
 from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from stonks.db import Base, UtcDateTime
+
+_STEPS = 2**30  # the column holds twice as many
 
 
 class Connection(Base):
@@ -82,7 +85,9 @@ class SyncRun(Base):
     window_first: Mapped[date | None]  # a window: the days asked for, instead of the last 365
     window_last: Mapped[date | None]
     state: Mapped[str] = mapped_column(String(20))  # states.RunState
-    step: Mapped[int] = mapped_column(default=0)  # compare-and-set token: raised by every claim and transition
+    # Compare-and-set token: raised by every claim and transition. Begins anywhere, since SQLite gives a deleted row's
+    # number again, and whoever still works on the deleted run must not take a later one, of anybody, for it.
+    step: Mapped[int] = mapped_column(default=lambda: secrets.randbelow(_STEPS))
     attempts: Mapped[int] = mapped_column(default=0)  # steps begun without an answer since the last transition
     requests: Mapped[int] = mapped_column(default=0)  # SendRequests made
     credentials_version: Mapped[int] = mapped_column(default=0)

@@ -18,10 +18,12 @@ from stonks.brokers.contract import Ticket
 from stonks.brokers.errors import FailureKind
 from stonks.crypto import Vault
 from stonks.db import db, transaction
+from stonks.ledger import portfolios
 from stonks.services import Services
 from stonks.sync import connecting, runner, schedule
 from stonks.sync.tables import Connection, SyncRun
 from tests.sync.conftest import Desk, refusal
+from tests.sync.test_siblings import sibling_of
 
 
 class InterruptedVault(Vault):
@@ -177,3 +179,34 @@ def test_a_statement_that_comes_for_credentials_that_are_gone_is_not_let_in(
 def write(change: dict[str, object]) -> None:
     with transaction():
         db.session.execute(update(Connection).values(**change))
+
+
+def test_an_answer_for_a_deleted_run_goes_to_no_later_run_that_got_its_number(desk: Desk) -> None:
+    """SQLite gives a number again: of the last row, once that is deleted. Here it is another owner's."""
+    stranger = sibling_of(desk, email="b@example.com")
+    run_id = desk.test()
+    desk.step(run_id)
+    desk.clock.advance(seconds=2)
+    others = []
+
+    def another_takes_its_place() -> None:
+        desk.broker.meanwhile = None
+        portfolios.delete(desk.portfolio())
+        others.append(stranger.test())
+        desk.clock.advance(minutes=2)
+        stranger.step()
+        desk.clock.advance(seconds=2)
+        desk.broker.meanwhile = a_worker_dies
+        with pytest.raises(SystemExit):  # in mid-air too, at the same step
+            stranger.step()
+        desk.broker.meanwhile = None
+
+    desk.broker.meanwhile = lambda: elsewhere(desk, another_takes_its_place)
+    desk.step(run_id)
+    assert others == [run_id]
+    run = desk.run(run_id)
+    assert (run.state, run.result, run.statement_id) == ("AWAITING_STATEMENT", None, None)
+
+
+def a_worker_dies() -> None:
+    raise SystemExit

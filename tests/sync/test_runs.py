@@ -379,9 +379,10 @@ def test_a_run_by_hand_says_no_after_many_failures(desk: Desk) -> None:
 
 
 def test_a_step_is_taken_once_even_when_woken_twice(desk: Desk) -> None:
-    run_id = desk.save().run_id
-    runner.advance(run_id, 0, desk.clock())
-    runner.advance(run_id, 0, desk.clock())
+    desk.save()
+    run_id, step = desk.run().id, desk.run().step
+    runner.advance(run_id, step, desk.clock())
+    runner.advance(run_id, step, desk.clock())
     assert len(desk.broker.calls) == 1
 
 

@@ -116,7 +116,7 @@ def test_a_redis_that_is_away_delays_and_breaks_nothing(desk: Desk, monkeypatch:
         patch.setattr(Redis, "execute_command", away)
         patch.setattr("redis.client.Pipeline.execute", away)
         run_id = desk.save().run_id
-        runner.advance(run_id, 0, desk.clock())
+        runner.advance(run_id, desk.run(run_id).step, desk.clock())
     assert desk.broker.calls == []
     assert desk.finish(run_id).state == "SUCCEEDED"
 
