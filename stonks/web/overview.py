@@ -96,16 +96,8 @@ def _file(portfolio: Portfolio, asked: Range, table: str) -> Response:
     standing = figures.standing(portfolio, _today())
     if table == "currencies":
         head = (
-            "Currency",
-            "Value",
-            "Unrealised gain",
-            "Gross",
-            "Withheld",
-            "Net",
-            "Realised gain",
-            "Gains not known",
-            "Fees",
-        )
+            "Currency", "Value", "Unrealised gain", "Gross", "Withheld", "Net", "Realised gain", "Gains not known", "Fees",
+        )  # fmt: skip
         earned = measured.earned_over(portfolio, asked.first, asked.last)
         return csv_file.answer("currencies", head, (_own_row(one) for one in _own(standing.view, earned)))
     return csv_file.answer("cash", ("Currency", "Moved"), standing.cash)
