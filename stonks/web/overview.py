@@ -30,6 +30,7 @@ from stonks.web.reconciling import opening_of
 
 blueprint = Blueprint("overview", __name__)
 
+NARROW = 380  # a picture on a phone, as wide as that of the months
 MOST_HOLDINGS = 20  # on the overview; all of them have their own page
 
 
@@ -82,6 +83,7 @@ def _standing(page: PortfolioPage, asked: Range) -> Markup:
         performance=over.view,
         with_cash=_with_cash(over.view),
         lines=charts.lines(over.view.points),
+        narrow_lines=charts.lines(over.view.points, width=NARROW),
         rows=charts.for_table(over.view.points),
         title=_chart_title(over.view),
         left_out=over.left_out,

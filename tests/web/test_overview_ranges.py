@@ -59,7 +59,7 @@ def test_value_and_net_invested_are_drawn_and_told(signed_in: FlaskClient, earne
     assert "20 Nov 2026 511.76 1200.00" in text
     assert "Value is 134 % above what was put in" in text
     picture = signed_in.get(f"/portfolios/{earned.id}").text
-    assert picture.count('<path class="') == 3  # one for the days of which a price is old
+    assert picture.count('<path class="') == 2 * 3  # wide and narrow, one for the days of which a price is old
     assert (
         "20 Nov 2026"
         not in see(signed_in, earned, "?range=last-year").partition("Value and")[2].partition("Holdings")[0]
