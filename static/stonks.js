@@ -95,6 +95,11 @@ for (const tab of document.querySelectorAll(".tabs [aria-current]")) {
   strip.scrollLeft = tab.offsetLeft + tab.offsetWidth / 2 - strip.clientWidth / 2;
 }
 
+// A tab that is half out of view comes in when the keyboard reaches it.
+document.addEventListener("focusin", (event) => {
+  if (event.target.matches(".tabs a")) event.target.scrollIntoView({ block: "nearest", inline: "nearest" });
+});
+
 // A page that came back because of a mistake starts at the mistake.
 document.querySelector("main [aria-invalid=true]")?.focus();
 

@@ -100,6 +100,24 @@ def test_values_over_time_are_drawn_and_stand_in_a_table_without_script(
         context.close()
 
 
+def test_with_forced_colours_and_on_paper_a_page_still_tells_where_one_is_and_shows_whole_tables(
+    signed_in: Page, product: Product, filled: str
+) -> None:
+    signed_in.goto(f"{product.address}{filled}/holdings")
+    signed_in.emulate_media(forced_colors="active")
+    tabs = signed_in.get_by_label("Portfolio", exact=True)
+    expect(tabs.get_by_role("link", name="Holdings")).to_have_css("text-decoration-line", "underline")
+    expect(tabs.get_by_role("link", name="Settings")).to_have_css("text-decoration-line", "none")
+    signed_in.emulate_media(forced_colors="none", media="print")
+    signed_in.set_viewport_size({"width": 718, "height": 1000})  # A4 with its usual margins
+    expect(tabs).to_be_hidden()
+    for page in ("", "/holdings", "/transactions", "/review"):
+        signed_in.goto(f"{product.address}{filled}{page}")
+        tables = signed_in.locator(".panel .table:visible")
+        expect(tables.first).to_be_visible()
+        assert max(tables.evaluate_all("all => all.map(one => one.getBoundingClientRect().right)")) <= 718, page
+
+
 def test_bars_and_days_of_the_pictures_tell_their_figures_to_the_keyboard(
     signed_in: Page, product: Product, filled: str, a_portfolio: Callable[..., str]
 ) -> None:
