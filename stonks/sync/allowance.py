@@ -19,7 +19,7 @@ _REMEMBERED = timedelta(hours=2)
 _LATELY = timedelta(minutes=30)
 
 # KEYS[1]: times of the last requests (ms). ARGV: spacing, span, most, how long to remember, whether calls may have been
-# forgotten, and the time when it is not Redis' to tell ("" = it is).
+# forgotten, the time when it is not Redis' to tell ("" = it is), and the request's name.
 # Answers 0 when the request may go (and counts it), else how long to wait.
 _TAKE = """
 local spacing, span, most = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -38,6 +38,7 @@ if ARGV[5] == '1' and redis.call('EXISTS', KEYS[1]) == 0 then
 end
 -- Redis' clock was set back: what it has from later is of this moment at the latest.
 for _, later in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. string.format('%d', now), '+inf')) do note(later) end
+redis.call('ZREM', KEYS[1], ARGV[7])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%d', now - span))
 local newest = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
 if #newest > 0 and tonumber(newest[2]) + spacing > now then
@@ -47,15 +48,22 @@ if redis.call('ZCARD', KEYS[1]) >= most then
   local oldest = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
   return tonumber(oldest[2]) + span - now
 end
-note(string.format('%d', now))
+note(ARGV[7])
 return 0
 """
 
 
 def take(
-    redis: Redis, name: str, now: datetime, last_known: datetime | None, redis_now: datetime | None = None
+    redis: Redis,
+    name: str,
+    request: str,
+    now: datetime,
+    last_known: datetime | None,
+    redis_now: datetime | None = None,
 ) -> timedelta:
-    """Counts one request for the token named `name`; zero = it may go now, else nothing was counted and so long to wait.
+    """Counts a request for the token named `name`; zero = it may go now, else nothing was counted and so long to wait.
+
+    `request` tells it from others: one that was counted already and has not gone is counted at this moment instead.
 
     `last_known` is the last call the database remembers and `now` this machine's time, which only judges whether that
     was lately: then Redis has to know of it, and where its memory is gone (flushed, a new machine) the whole span is
@@ -72,6 +80,7 @@ def take(
         _ms(_REMEMBERED),
         int(lately),
         "" if redis_now is None else int(redis_now.timestamp() * 1000),
+        request,
     )
     return timedelta(milliseconds=int(wait))
 

@@ -42,7 +42,8 @@ def _distance(this: Step, now: datetime) -> timedelta:
     instead = services().redis_clock
     try:
         last_known = runs.last_call(this.allowance)
-        return allowance.take(services().redis, this.allowance, now, last_known, instead and instead())
+        request = f"{this.run_id}-{this.claimed}"
+        return allowance.take(services().redis, this.allowance, request, now, last_known, instead and instead())
     except RedisError as error:
         log.warning("run %s: Redis is away (%s)", this.run_id, type(error).__name__, extra=this.ids)
         return _REDIS_AWAY

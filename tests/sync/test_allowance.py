@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,8 +13,8 @@ import pytest
 from redis import Redis
 from sqlalchemy.engine import Connection
 
+from stonks.services import services
 from stonks.sync.allowance import SPACING, take
-from stonks.sync.states import Postponed
 from tests.listening import listen
 from tests.sync.conftest import Desk
 
@@ -30,7 +31,11 @@ def redis(redis_url: str) -> Iterator[Redis]:
 
 def ask(redis: Redis, at: datetime, last_known: datetime | None = None, name: str = "a") -> timedelta:
     """By one clock that everybody shares."""
-    return take(redis, name, at, last_known, at)
+    return take(redis, name, another(), at, last_known, at)
+
+
+def another() -> str:
+    return secrets.token_hex(8)
 
 
 def test_one_request_a_second(redis: Redis) -> None:
@@ -44,6 +49,17 @@ def test_ten_requests_a_minute(redis: Redis) -> None:
         assert ask(redis, NOW + timedelta(seconds=second)) == GO
     assert ask(redis, NOW + timedelta(seconds=20)) == timedelta(seconds=40)
     assert ask(redis, NOW + timedelta(seconds=60)) == GO
+
+
+def test_a_request_that_has_not_gone_is_counted_once_and_at_its_last_moment(redis: Redis) -> None:
+    assert take(redis, "a", "slow", NOW, None, NOW) == GO
+    later = NOW + timedelta(milliseconds=400)
+    assert take(redis, "a", "slow", later, None, later) == GO
+    assert ask(redis, later + timedelta(milliseconds=900)) == timedelta(milliseconds=100)
+    assert ask(redis, later + SPACING) == GO
+    after = later + timedelta(milliseconds=1200)
+    assert take(redis, "a", "slow", after, None, after) == timedelta(milliseconds=800)  # another has gone meanwhile
+    assert redis.zcard("stonks:allowance:a") == 1
 
 
 def test_tokens_do_not_share(redis: Redis) -> None:
@@ -83,9 +99,9 @@ def test_a_redis_clock_set_back_forgets_no_call_and_does_not_block_for_long(redi
 
 
 def test_machines_with_clocks_minutes_apart_keep_the_distance(redis: Redis) -> None:
-    assert take(redis, "a", NOW, None) == GO
+    assert take(redis, "a", another(), NOW, None) == GO
     for off in (timedelta(minutes=-5), timedelta(0), timedelta(minutes=5)):
-        assert GO < take(redis, "a", NOW + off, NOW) <= SPACING
+        assert GO < take(redis, "a", another(), NOW + off, NOW) <= SPACING
 
 
 ANOTHER_MACHINE = """
@@ -97,7 +113,7 @@ redis, off = Redis.from_url(sys.argv[1]), timedelta(minutes=int(sys.argv[2]))
 last_known, until = None, time.monotonic() + 2.5
 while time.monotonic() < until:
     now = datetime.now(UTC) + off
-    if not take(redis, "a", now, last_known):
+    if not take(redis, "a", f"{off} {now}", now, last_known):
         last_known = now
         print(now)
     time.sleep(0.02)
@@ -135,9 +151,21 @@ def test_a_call_is_counted_again_when_the_clock_is_set_back_before_it_goes(desk:
     """Nobody can tell then how long it waited."""
     desk.save()
     waits_for_the_database(desk, 2, seconds=-3600)
-    assert desk.step().waiting_for == Postponed(GO).why
-    assert desk.broker.calls == []
+    desk.step()
+    counted = services().redis.zrange(f"stonks:allowance:{desk.connection().allowance}", 0, -1, withscores=True)
+    assert [at for _, at in counted] == [desk.clock().timestamp() * 1000]
     assert desk.finish().state == "SUCCEEDED"
+
+
+@pytest.mark.parametrize("seconds", [0.2, 0.9, 3])
+def test_a_database_that_is_slow_with_each_note_holds_no_call_up_for_ever(desk: Desk, seconds: float) -> None:
+    desk.save()
+    listen("begin", lambda connection: desk.clock.advance(seconds=seconds if is_write(connection) else 0))
+    called: list[datetime] = []
+    desk.broker.meanwhile = lambda: called.append(desk.clock())
+    run = desk.finish()
+    assert (run.state, run.requests, len(called)) == ("SUCCEEDED", 1, 2)
+    assert called[1] - called[0] >= SPACING
 
 
 def waits_for_the_database(desk: Desk, write: int, seconds: float) -> None:
@@ -146,9 +174,13 @@ def waits_for_the_database(desk: Desk, write: int, seconds: float) -> None:
 
     def begin(connection: Connection) -> None:
         nonlocal begun
-        begun += bool(connection.get_execution_options().get("stonks_write"))
+        begun += is_write(connection)
         if begun == write:
             begun += 1
             desk.clock.advance(seconds=seconds)
 
     listen("begin", begin)
+
+
+def is_write(connection: Connection) -> bool:
+    return bool(connection.get_execution_options().get("stonks_write"))
