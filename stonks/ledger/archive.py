@@ -29,6 +29,15 @@ def keep(
         return None
     digest, size = sealed_parts.measured(body)
     with transaction():
+        if origin == "test":  # only the newest can become a first import
+            db.session.execute(
+                delete(KeptStatement).where(
+                    KeptStatement.portfolio_id == portfolio_id,
+                    KeptStatement.origin == "test",
+                    KeptStatement.imported_at.is_(None),
+                    KeptStatement.credentials_name == credentials_name,
+                )
+            )
         statement = _same(portfolio_id, digest) if origin != "test" else None
         if statement is None:
             statement = KeptStatement(

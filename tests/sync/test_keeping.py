@@ -19,7 +19,7 @@ from stonks.ledger.tables import KeptStatement, Portfolio
 from stonks.services import Services
 from stonks.sync import schedule, uploading, views
 from stonks.sync.tables import SyncRun
-from tests.sync.conftest import Desk, FakeBroker, FakeReading
+from tests.sync.conftest import FIELDS, Desk, FakeBroker, FakeReading
 
 
 def keeping(desk: Desk, **spans: timedelta) -> None:
@@ -53,6 +53,18 @@ def test_a_statement_stays_as_long_as_the_setting_says(desk: Desk) -> None:
     assert kept() == 1
     schedule.prune(desk.clock() + timedelta(days=61))
     assert kept() == 0
+
+
+def test_of_tests_with_the_same_credentials_only_the_newest_statement_is_kept(desk: Desk) -> None:
+    for _ in range(3):
+        desk.finish(desk.test())
+    assert kept() == 1
+    desk.finish(desk.test({**FIELDS, "query_id": "7654321"}))
+    assert kept() == 2
+    desk.save()
+    assert desk.finish().state == "SUCCEEDED"
+    desk.finish(desk.test())  # one that was imported stays
+    assert kept() == 3
 
 
 def test_a_shorter_time_set_later_counts_for_what_is_there(desk: Desk) -> None:
