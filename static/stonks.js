@@ -139,6 +139,12 @@ document.addEventListener("htmx:after:swap", () => {
   if (fresh) for (const field of document.querySelectorAll("input[name=csrf_token]")) field.value = fresh.dataset.token;
 });
 
+// How many there are after filtering is seen at a glance, and told to who cannot see it.
+document.addEventListener("htmx:after:swap", (event) => {
+  const told = event.detail?.ctx?.target?.id === "entries" && document.getElementById("entries")?.dataset.told;
+  if (told) announce(told);
+});
+
 // What is wrong with a field is said elsewhere on the page when a fragment says it; the field is tied to that.
 const tied = new Map();
 

@@ -25,18 +25,20 @@ log = logging.getLogger(__name__)
 # status: (what happened, what to do)
 WORDS = {
     400: ("That request could not be understood", "Nothing was changed. Go back, reload the page and try again."),
-    403: ("That is not allowed", "Nothing was changed."),
+    403: ("That is not allowed", "Nothing was changed. Go back and use the page’s own buttons."),
     404: ("There is no such page", "It may have been deleted, or the address has a slip in it."),
     405: ("That address does not work this way", "Nothing was changed. Go back and use the page’s own buttons."),
     413: ("That file is too large", "Nothing was imported."),
-    422: ("That could not be done", "Nothing was changed."),
-    429: ("Too many attempts", "Wait a minute, then try again."),
+    422: ("That could not be done", "Nothing was changed. Go back, reload the page and try again."),
+    429: ("Too many attempts", "Nothing was changed. Wait a minute, then try again."),
     500: (
         "Something went wrong here",
         "It is our mistake, not yours, and it has been logged. Your transactions are untouched. Try again in a moment.",
     ),
     503: ("The database does not answer", "Nothing was changed. Try again in a moment. The log tells more."),
 }
+GONE = ("It is no longer there", "Nothing was changed. It may have been deleted meanwhile, perhaps in another tab.")
+
 
 _DATABASE = (  # words of SQLite's or PostgreSQL's message, what happened, what to do
     (
@@ -107,7 +109,7 @@ def _stale_form(error: CSRFError) -> Response:
 
 
 def _not_found(error: NotFound) -> Response:
-    return _answer(404, *WORDS[404])
+    return _answer(404, *(GONE if request.method == "POST" else WORDS[404]))
 
 
 def _refused(error: StonksError) -> Response:
@@ -144,7 +146,7 @@ def _database_failed(error: OperationalError) -> Response:
 
 def _answer(status: int, title: str, remedy: str, stale: StaleForm | None = None) -> Response:
     """Within a page that is open, a refusal has a place of its own: what is there stays as it is, with what was typed."""
-    back = way_back() if request.method == "POST" and from_own_page() else None
+    back = way_back() if request.method == "POST" and status != 404 and from_own_page() else None
     values = {"title": title, "remedy": remedy, "status": status, "stale": stale, "back": back}
     response = htmx.render("errors/page.html", "errors/_trouble.html", status, **values)
     if htmx.wants_fragment():

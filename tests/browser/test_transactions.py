@@ -71,6 +71,27 @@ def test_a_transaction_is_added_edited_and_deleted_by_hand(signed_in: Page, a_po
     expect(signed_in.get_by_role("link", name="Edit")).to_have_count(0)
 
 
+def test_filtering_tells_how_many_there_are_and_back_and_forward_show_what_was_there(
+    signed_in: Page, a_portfolio: Portfolio
+) -> None:
+    portfolio = a_portfolio()
+    upload(signed_in, portfolio, "year.csv", statement([buy(1), buy(2, "20251110")], [dividend(3)]))
+    expect(signed_in.get_by_text("3 new").first).to_be_visible()
+    signed_in.goto(portfolio + "/transactions")
+    rows, kind = signed_in.locator("#entries tbody tr"), signed_in.get_by_label("Type", exact=True)
+    kind.select_option("DIVIDEND")
+    expect(rows).to_have_count(1)
+    expect(signed_in.locator("#announcer")).to_have_text("1 transaction shown.")
+    kind.select_option("BUY")
+    expect(rows).to_have_count(2)
+    for go, shown, chosen in (
+        (signed_in.go_back, 1, "DIVIDEND"), (signed_in.go_back, 3, ""), (signed_in.go_forward, 1, "DIVIDEND"),
+    ):  # fmt: skip
+        go()
+        expect(rows).to_have_count(shown)
+        expect(kind).to_have_value(chosen)
+
+
 def test_two_portfolios_on_one_query_split_by_currency_hold_each_row_once(
     signed_in: Page, a_portfolio: Portfolio, broker: PracticeBroker, product: Product
 ) -> None:

@@ -122,6 +122,16 @@ def test_what_was_deleted_by_mistake_is_told_once_with_the_way_back(
     assert entries.page(portfolio.id, EntryFilter()).entries == [imported]
 
 
+def test_saving_what_was_deleted_meanwhile_says_so(signed_in: FlaskClient, address: str, portfolio: Portfolio) -> None:
+    signed_in.post(f"{address}/new", data=BUY)
+    editing = f"{address}/{entries.page(portfolio.id, EntryFilter()).entries[0].id}/edit"
+    signed_in.post(editing.replace("edit", "delete"))
+    answer = signed_in.post(editing, data=BUY, headers={"Referer": f"http://localhost{editing}"})
+    assert answer.status_code == 404
+    assert "deleted meanwhile" in answer.text
+    assert "Back to the form" not in answer.text
+
+
 def test_another_portfolios_entry_cannot_be_reached_through_ones_own(
     signed_in: FlaskClient, address: str, portfolio: Portfolio, clock
 ) -> None:
@@ -210,6 +220,7 @@ def test_days_the_wrong_way_round_are_told_beside_the_field_and_in_the_fragment(
 def test_htmx_gets_the_table_alone(signed_in: FlaskClient, address: str) -> None:
     fragment = signed_in.get(address, headers={"HX-Request": "true"})
     assert fragment.text.lstrip().startswith('<div id="entries"')
+    assert 'data-told="Nothing matches."' in fragment.text
     assert "<html" not in fragment.text
     assert "HX-Request" in fragment.headers["Vary"]
     restored = signed_in.get(address, headers={"HX-Request": "true", "HX-History-Restore-Request": "true"})
