@@ -27,6 +27,8 @@ RUN_OVER = """() => {
     const [inner, outer] = [text, text.closest("svg")].map((one) => one.getBoundingClientRect());
     if (inner.left < outer.left - 1 || inner.right > outer.right + 1) found.push(text.textContent + " cut off");
   }
+  for (const figure of document.querySelectorAll(".key-figures dd, .page-head h1"))
+    if (figure.scrollWidth > figure.clientWidth + 1) found.push(figure.innerText + " runs out of its place");
   const [legend, table] = [".u-legend", ".time-chart ~ details"].map((one) => document.querySelector(one));
   if (legend && box(legend).bottom > box(table).top + 1) found.push("legend over what stands below");
   if (document.documentElement.scrollWidth > document.documentElement.clientWidth) found.push("page scrolls sideways");
@@ -41,14 +43,30 @@ def long(signed_in: Page, a_portfolio: Callable[..., str]) -> str:
         buy(2, quantity="12345", price="98765")
         .replace("AAPL", "A.VERY.LONG.SYMBOL.OF.MANY.LETTERS")
         .replace("US0378331005", "JP0000000001"),
+        buy(3, quantity="98765432109", price="99999999.12345678").replace("US0378331005", "JP0000000002"),
     ]
-    portfolio = a_portfolio()
+    portfolio = a_portfolio(suffix=" " + "W" * 50)
     signed_in.goto(portfolio + "/import")
     file = FilePayload(name="long.csv", mimeType="text/csv", buffer=statement(rows))
     signed_in.get_by_label("Statement file").set_input_files(file)
     signed_in.get_by_role("button", name="Upload").click()
-    expect(signed_in.locator("#import-outcome .result")).to_contain_text("2 new")
+    expect(signed_in.locator("#import-outcome .result")).to_contain_text("3 new")
     return portfolio
+
+
+def test_a_menu_of_many_portfolios_stays_on_the_screen_and_leads_to_the_last(
+    signed_in: Page, a_portfolio: Callable[..., str]
+) -> None:
+    for number in range(25):
+        portfolio = a_portfolio(suffix=f" {number}")
+    signed_in.set_viewport_size({"width": 360, "height": 600})
+    signed_in.goto(portfolio)
+    signed_in.locator(".topbar summary").first.click()
+    menu = signed_in.locator(".topbar .menu[open] > div").bounding_box()
+    assert menu is not None
+    assert (menu["x"] + menu["width"] <= 360, menu["y"] + menu["height"] <= 600) == (True, True)
+    signed_in.get_by_role("link", name="All portfolios").click()
+    expect(signed_in.get_by_role("heading", name="Portfolios")).to_be_visible()
 
 
 def test_long_names_and_figures_stay_in_their_places(signed_in: Page, product: Product, long: str) -> None:
