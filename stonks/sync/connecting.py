@@ -17,7 +17,7 @@ from stonks.brokers.contract import Broker
 from stonks.core.errors import InvalidInput, SecretUnreadable, StonksError
 from stonks.core.records import Period
 from stonks.db import db, transaction
-from stonks.ledger import archive
+from stonks.ledger import archive, importing
 from stonks.services import services
 from stonks.sync import credentials, views, windows
 from stonks.sync import runs as rows
@@ -63,7 +63,7 @@ def save(
     credentials.check(broker, meant, only_currency)
     with transaction():
         row = connection_of(portfolio_id, lock=True) or _new(portfolio_id, broker, now)
-        changed = meant != saved or row.broker != broker.code
+        changed = meant != _saved(row, broker)  # as it is now: somebody may have pressed Save twice
         reads_otherwise = (row.only_currency, row.day_first) != (only_currency, day_first)
         was_stopped = row.state in STOPPED
         row.only_currency, row.token_expires_on, row.day_first = only_currency, token_expires_on, day_first
@@ -120,6 +120,7 @@ def start_test(
     _refuse_while_locked(allowance, now)
     tested = TestedAs(meant, only_currency, day_first)
     with transaction():
+        importing.lock(portfolio_id)  # one at a time
         same_credentials = None
         for older in rows.live_tests(portfolio_id):
             under_way = _under_way(older)
@@ -187,6 +188,10 @@ def _saved(connection: Connection | None, broker: Broker) -> dict[str, str] | No
 
 
 def _new(portfolio_id: int, broker: Broker, now: datetime) -> Connection:
+    importing.lock(portfolio_id)  # one at a time, where there is no row to hold yet
+    meanwhile = connection_of(portfolio_id, lock=True)
+    if meanwhile is not None:
+        return meanwhile
     row = Connection(
         portfolio_id=portfolio_id,
         broker=broker.code,

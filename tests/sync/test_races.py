@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 
-from stonks.brokers.contract import Ticket
+from stonks.brokers.contract import Credentials, Ticket
 from stonks.brokers.errors import FailureKind
 from stonks.crypto import Vault
 from stonks.db import db, transaction
@@ -22,7 +23,8 @@ from stonks.ledger import portfolios
 from stonks.services import Services
 from stonks.sync import connecting, runner, schedule
 from stonks.sync.tables import Connection, SyncRun
-from tests.sync.conftest import Desk, refusal
+from tests.conftest import Clock
+from tests.sync.conftest import Desk, FakeBroker, make_desk, refusal
 from tests.sync.test_siblings import sibling_of
 
 
@@ -210,3 +212,69 @@ def test_an_answer_for_a_deleted_run_goes_to_no_later_run_that_got_its_number(de
 
 def a_worker_dies() -> None:
     raise SystemExit
+
+
+class Meeting:
+    """Where two hands wait for each other, for a while: one of them may be held up before it."""
+
+    def __init__(self, seconds: float) -> None:
+        self._barrier = threading.Barrier(2, timeout=seconds)
+
+    def __call__(self) -> None:
+        with suppress(threading.BrokenBarrierError):
+            self._barrier.wait()
+
+
+class MeetingVault(Vault):
+    def __init__(self, keys: list[str], meeting: Meeting) -> None:
+        super().__init__(keys)
+        self._meeting = meeting
+
+    def seal(self, secret: bytes, owner: str) -> bytes:
+        self._meeting()
+        return super().seal(secret, owner)
+
+
+@dataclass
+class MeetingBroker(FakeBroker):
+    meeting: Meeting | None = None
+
+    def check_shape(self, values: Credentials) -> dict[str, str]:
+        if self.meeting is not None:
+            self.meeting()
+        return super().check_shape(values)
+
+
+@pytest.mark.parametrize("database", ["app", "pg_app"])
+def test_pressed_twice_at_once_a_button_acts_once(request: pytest.FixtureRequest, clock: Clock, database: str) -> None:
+    broker = MeetingBroker()
+    desk = make_desk(request.getfixturevalue(database), clock, broker)
+    before: Services = desk.app.extensions["stonks"]
+    for press, runs in ((desk.save, 1), (desk.test, 2)):
+        broker.meeting = Meeting(30)  # once both have read what is saved
+        vault = MeetingVault(list(before.settings.token_keys), Meeting(1))  # and when one is about to write
+        desk.app.extensions["stonks"] = replace(before, vault=vault)
+        assert at_once(desk, press) == []
+        assert db.session.scalar(select(func.count()).select_from(SyncRun)) == runs
+        db.session.rollback()
+
+
+def at_once(desk: Desk, press: Callable[[], object]) -> list[BaseException]:
+    failed: list[BaseException] = []
+
+    def one() -> None:
+        with desk.app.app_context():
+            try:
+                press()
+            except BaseException as error:
+                failed.append(error)
+            finally:
+                db.session.remove()
+
+    db.session.rollback()
+    hands = [threading.Thread(target=one) for _ in range(2)]
+    for hand in hands:
+        hand.start()
+    for hand in hands:
+        hand.join(timeout=60)
+    return failed
