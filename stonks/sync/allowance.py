@@ -66,10 +66,11 @@ def take(
     `request` tells it from others: one that was counted already and has not gone is counted at this moment instead.
 
     `last_known` is the last call the database remembers and `now` this machine's time, which only judges whether that
-    was lately: then Redis has to know of it, and where its memory is gone (flushed, a new machine) the whole span is
-    waited out once. `redis_now`: instead of Redis' own clock, where a test makes time pass. Raises redis.RedisError.
+    was lately, or is to come by a clock that was set back: then Redis has to know of it, and where its memory is gone
+    (flushed, a new machine) the whole span is waited out once. `redis_now`: instead of Redis' own clock, where a test
+    makes time pass. Raises redis.RedisError.
     """
-    lately = last_known is not None and abs(now - last_known) <= _LATELY
+    lately = last_known is not None and now - last_known <= _LATELY
     wait = redis.eval(
         _TAKE,
         1,

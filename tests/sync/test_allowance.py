@@ -74,7 +74,9 @@ def test_a_flushed_redis_errs_on_the_slow_side(redis: Redis) -> None:
     assert ask(redis, NOW + timedelta(minutes=1), called) == GO
 
 
-@pytest.mark.parametrize("off", [timedelta(minutes=-10), timedelta(minutes=10)], ids=["behind", "ahead"])
+@pytest.mark.parametrize(
+    "off", [timedelta(minutes=-10), timedelta(minutes=10), timedelta(hours=50)], ids=["behind", "ahead", "set back"]
+)
 def test_a_flushed_redis_errs_on_the_slow_side_also_when_the_caller_s_clock_was_off(
     redis: Redis, off: timedelta
 ) -> None:
