@@ -24,8 +24,12 @@ def ledger_app(request: pytest.FixtureRequest) -> Flask:
 def examples(ledger_app: Flask) -> Callable[[int], hypothesis.settings]:
     """For properties of what both databases do by the same code: so many examples on SQLite, and a third of them on
     PostgreSQL, where each takes twice as long."""
-    among = 3 if db.engine.dialect.name == "postgresql" else 1
+    among = 3 if on_postgresql() else 1
     return lambda number: hypothesis.settings(max_examples=-(-number // among), suppress_health_check=list(HealthCheck))
+
+
+def on_postgresql() -> bool:
+    return db.engine.dialect.name == "postgresql"
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from stonks.ledger.repeats import ReadAs
 from stonks.ledger.tables import Entry
 from stonks.services import services
 from tests.conftest import Clock
+from tests.ledger.conftest import on_postgresql
 from tests.ledger.shelf import bring
 from tests.statements import CASH_COLUMNS, TRADE_COLUMNS, buy, dividend, statement, withheld
 
@@ -176,7 +177,8 @@ def corrected(portfolio_id: int, clock: Clock, **otherwise: object) -> int:
 def test_what_a_person_corrected_is_known_under_another_name_and_stays_as_it_is(
     new_portfolio: Callable[[], int], clock: Clock, otherwise: dict[str, object]
 ) -> None:
-    for before, after in permutations((WIDE, NARROW, NARROWEST), 2):
+    pairs = list(permutations((WIDE, NARROW, NARROWEST), 2))
+    for before, after in pairs[::4] if on_postgresql() else pairs:
         portfolio_id = new_portfolio()
         let_in(portfolio_id, before, clock)
         corrected(portfolio_id, clock, description="once")

@@ -156,13 +156,13 @@ class Endless(RawIOBase):
 def test_keeping_and_opening_a_large_statement_takes_little_memory(portfolio_id: int, clock: Clock) -> None:
     tracemalloc.start()
     try:
-        kept = archive.keep(portfolio_id, Endless(40), origin="upload", now=clock())  # type: ignore[arg-type]
+        kept = archive.keep(portfolio_id, Endless(24), origin="upload", now=clock())  # type: ignore[arg-type]
         assert kept is not None
         body = archive.open_kept(kept)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    source = Endless(40)
+    source = Endless(24)
     while block := source.read(256 * 1024):
         assert body.read(256 * 1024) == block
     assert body.read() == b""
