@@ -21,8 +21,6 @@ from stonks.portfolio.lots import ZERO
 from stonks.portfolio.overview import Overview, Slice, Standing
 from stonks.portfolio.performance import Basis, Performance
 from stonks.services import services
-from stonks.sync import views
-from stonks.sync.states import ConnectionState
 from stonks.web import charts, csv_file, filters, frame, measured, ranges
 from stonks.web.pages import PortfolioPage, portfolio_page
 from stonks.web.ranges import Range
@@ -53,9 +51,7 @@ def reckoning(_error: Stale) -> ResponseReturnValue:
 def show(portfolio_id: int) -> ResponseReturnValue:
     page = portfolio_page(portfolio_id)
     if not entries.are_there(portfolio_id):
-        connection = views.connection(portfolio_id)
-        connected = connection is not None and connection.state != ConnectionState.DISCONNECTED
-        return render_template("overview/empty.html", page=page, connected=connected)
+        return render_template("overview/empty.html", page=page)
     asked = ranges.asked_for(request.args, _today())
     if request.args.get("as") == "csv":
         return _file(page.portfolio, asked, request.args.get("table", "cash"))

@@ -44,6 +44,8 @@ class PortfolioPage:
     portfolio: Portfolio
     chip: Chip
     banners: tuple[Banner, ...]
+    connected: bool
+    synced: bool  # at least once, by this connection
 
 
 def portfolio_page(portfolio_id: int) -> PortfolioPage:
@@ -53,7 +55,14 @@ def portfolio_page(portfolio_id: int) -> PortfolioPage:
         portfolio = portfolios.get(current_user.id, portfolio_id)
     now = services().clock()
     connection = views.connection(portfolio.id)
-    return PortfolioPage(portfolio, _chip(connection, now), tuple(_banners(portfolio, connection, now)[:MOST_BANNERS]))
+    connected = connection is not None and connection.state != ConnectionState.DISCONNECTED
+    return PortfolioPage(
+        portfolio,
+        _chip(connection, now),
+        tuple(_banners(portfolio, connection, now)[:MOST_BANNERS]),
+        connected,
+        synced=connection is not None and connected and connection.last_success_at is not None,
+    )
 
 
 def my_portfolios() -> list[Portfolio]:

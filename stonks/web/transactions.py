@@ -79,7 +79,7 @@ def index(portfolio_id: int) -> ResponseReturnValue:
     cursors = request.args.get("after"), request.args.get("before")
     content = figures.of_entries(
         page.portfolio,
-        (template, *filters.typed.values(), *cursors),
+        (template, page.connected, *filters.typed.values(), *cursors),
         lambda: _content(template, page, filters, *cursors),
     )
     if htmx.wants_fragment():

@@ -308,3 +308,23 @@ def test_a_lockout_says_until_when_and_why_and_blames_no_credentials(
     assert "21 Nov 2026, 00:00 UTC" in status.replace("\xa0", " ").replace("&nbsp;", " ")
     assert "The post office is closed (code P-25)." in status
     assert "Auth failed" not in status
+
+
+def test_pages_without_a_transaction_tell_whether_a_connection_is_to_be_made_is_new_or_brought_none(
+    signed_in: FlaskClient, mine: Portfolio, paper: PaperBroker, work: Work
+) -> None:
+    address = f"/portfolios/{mine.id}"
+
+    def told() -> list[str]:
+        pages = [signed_in.get(f"{address}{rest}").text for rest in ("", "/transactions")]
+        return [words for page in pages for words in ("Connect Interactive", "first sync", "held no", "as soon as a sync")
+                if words in page]  # fmt: skip
+
+    paper.statement = statement([], [])
+    assert told() == ["Connect Interactive", "Connect Interactive"]
+    save(signed_in, mine)
+    assert told() == ["first sync", "as soon as a sync"]
+    work()
+    assert told() == ["held no", "as soon as a sync"]
+    save(signed_in, mine, secret="")
+    assert told() == ["Connect Interactive", "Connect Interactive"]
