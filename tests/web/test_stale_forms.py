@@ -70,7 +70,7 @@ def test_what_no_address_can_hold_is_shown_to_be_copied_but_never_a_secret(
     assert "<dt>Flex Query ID</dt><dd>1234567</dd>" in answer.text
     assert typed["token"] not in answer.text
     assert PASSWORD not in answer.text
-    link = re.search(r'class="alone" href="([^"]+)">Open the form again<', answer.text)
+    link = re.search(r'class="alone" href="([^"]+)" target="_blank">Open the form again, in another tab<', answer.text)
     assert link
     assert browser.get(link[1]).location == settings  # though a form was refused at that address
 
