@@ -9,6 +9,7 @@ Run: python -m bench.import_ledger [rows ...]; beside them on PostgreSQL, where 
 
 from __future__ import annotations
 
+import atexit
 import json
 import resource
 import shutil
@@ -52,6 +53,7 @@ def app_on(url: str) -> Flask:
     from stonks.factory import create_app
 
     folder = tempfile.mkdtemp(prefix="stonks-bench-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return create_app(read_settings({"STONKS_DATA": folder, "DATABASE_URL": url, "REDIS_URL": "unix:///nowhere"}))
 
 
