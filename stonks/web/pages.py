@@ -106,10 +106,10 @@ def _chip(connection: ConnectionView | None, now: datetime) -> Chip:
         return Chip("bad", (name, "query rejected"))
     if connection.state == ConnectionState.LOCKED_OUT:
         return Chip("waiting", (name, "locked out"))
+    if connection.state == ConnectionState.ACTIVATING:  # its run stays under way, and waits most of the time
+        return Chip("waiting", (name, "token being activated"))
     if connection.running is not None:
         return Chip("waiting", (name, "syncing now"))
-    if connection.state == ConnectionState.ACTIVATING:
-        return Chip("waiting", (name, "token being activated", *_next(connection, now)))
     if connection.last_success_at is None:
         return Chip("waiting", (name, "first sync to come", *_next(connection, now)))
     synced = Markup("synced {}").format(filters.ago(connection.last_success_at, now))

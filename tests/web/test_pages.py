@@ -11,8 +11,8 @@ from flask.testing import FlaskClient
 
 from stonks.ledger.tables import Portfolio
 from stonks.sync import views
-from stonks.sync.states import ConnectionState
-from stonks.sync.views import ConnectionView
+from stonks.sync.states import ConnectionState, RunState
+from stonks.sync.views import ConnectionView, RunView
 from tests.conftest import Clock
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -60,6 +60,13 @@ def test_the_chip_tells_when_the_connection_synced_and_will_again(frame: Frame) 
     assert "Not connected" in frame.show(None)
     assert "Interactive Brokers · synced 3 h ago · next 06:40 UTC" in frame.show(ACTIVE)
     assert "first sync to come" in frame.show(replace(ACTIVE, last_success_at=None))
+
+
+def test_the_chip_tells_a_sync_from_the_wait_for_a_token(frame: Frame) -> None:
+    run = RunView(1, "first", RunState.QUEUED, False, NOW, None, None, None, None, None, None, None, None)
+    assert "Interactive Brokers · syncing now" in frame.show(replace(ACTIVE, running=run))
+    waiting = replace(ACTIVE, running=run, state=ConnectionState.ACTIVATING)
+    assert "Interactive Brokers · token being activated" in frame.show(waiting)
 
 
 @pytest.mark.parametrize("state", [ConnectionState.AUTH_FAILED, ConnectionState.QUERY_REJECTED])
