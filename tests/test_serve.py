@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 import waitress
@@ -18,8 +19,12 @@ from stonks.serve import refusing
 def port(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     monkeypatch.setattr(HTTPChannel, "error_task_class", refusing(app))
     server = waitress.create_server(app, host="127.0.0.1", port=0, max_request_body_size=1_000)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
+
+    def serve() -> None:
+        with suppress(OSError):  # its socket is closed while it waits
+            server.run()
+
+    threading.Thread(target=serve, daemon=True).start()
     yield server.effective_port
     server.close()
 
