@@ -178,3 +178,16 @@ def wide_cache(rows: int) -> Iterator[None]:
     finally:
         connection.exec_driver_sql("PRAGMA cache_size = -2000")
         connection.exec_driver_sql("PRAGMA shrink_memory")
+
+
+def insert_rows(model: type[Base], rows: Sequence[dict[str, Any]]) -> None:
+    """Rows of one portfolio, each with all columns of the table. Within a transaction."""
+    if not rows:
+        return
+    columns = tuple(column.name for column in model.__table__.columns if column.name != "portfolio_id")
+    inserting = BulkInsert(model, columns, ("portfolio_id",))
+    ready = (
+        inserting.ready([[row[name] for name in columns] for row in rows[start : start + BATCH_ROWS]])
+        for start in range(0, len(rows), BATCH_ROWS)
+    )
+    inserting.write(ready, len(rows), (rows[0]["portfolio_id"],))

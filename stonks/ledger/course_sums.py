@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, delete, select
 
 from stonks.db import db
 from stonks.ledger import course_text
-from stonks.ledger.bulk import BATCH_ROWS, BulkInsert
+from stonks.ledger.bulk import insert_rows
 from stonks.ledger.course_text import Days, days_in, days_of, money_of, worth_of
 from stonks.ledger.courses import Place, Row
 from stonks.ledger.snapshot_tables import SnapshotCourse, SnapshotYear
@@ -64,7 +64,7 @@ def replace(
     if gone:
         places = [{"of_portfolio": portfolio_id, "of_key": key, "of_year": year} for key, year in gone]
         db.session.connection().execute(_GONE, places)
-    _insert(SnapshotCourse, _COLUMNS, written)
+    insert_rows(SnapshotCourse, written)
     _sum_up(portfolio_id, changes)
 
 
@@ -108,7 +108,7 @@ def _sum_up(portfolio_id: int, changes: Mapping[tuple[Place, int], list[_Change]
         }
         if any(text != "{}" for text in row.values()):
             written.append({"portfolio_id": portfolio_id, **place._asdict(), "year": year, **row})
-    _insert(SnapshotYear, ("part", "currency", "year", "money", "worths"), written)
+    insert_rows(SnapshotYear, written)
 
 
 def _stored(portfolio_id: int, keys: Iterable[str]) -> Iterator[Any]:
@@ -118,13 +118,3 @@ def _stored(portfolio_id: int, keys: Iterable[str]) -> Iterator[Any]:
         mine = (SnapshotCourse.portfolio_id == portfolio_id, SnapshotCourse.key.in_(part))
         columns = (getattr(SnapshotCourse, name) for name in _COLUMNS)
         yield from db.session.execute(select(*columns).where(*mine))
-
-
-def _insert(model: Any, columns: tuple[str, ...], rows: list[Row]) -> None:
-    if rows:
-        inserting = BulkInsert(model, columns, ("portfolio_id",))
-        parts = (
-            inserting.ready([[row[name] for name in columns] for row in rows[start : start + BATCH_ROWS]])
-            for start in range(0, len(rows), BATCH_ROWS)
-        )
-        inserting.write(parts, len(rows), (rows[0]["portfolio_id"],))

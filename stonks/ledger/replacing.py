@@ -10,7 +10,7 @@ from sqlalchemy import Row, delete, or_, select, update
 
 from stonks.db import db
 from stonks.ledger import course_sums, figure_rows
-from stonks.ledger.bulk import BATCH_ROWS, BulkInsert
+from stonks.ledger.bulk import insert_rows
 from stonks.ledger.courses import Place
 from stonks.ledger.refolding import Refolded
 from stonks.ledger.snapshot_tables import (
@@ -30,11 +30,11 @@ _BEGINNING = date.min.year
 def families(portfolio_id: int, found: Sequence[Refolded]) -> None:
     old = [row for one in found for row in _forget(portfolio_id, one)]
     new = [one for refolded in found for one in refolded.holdings]
-    _insert(SnapshotHolding, new)
-    _insert(SnapshotIncome, [row for refolded in found for row in refolded.income])
-    _insert(SnapshotLate, [row for refolded in found for row in refolded.late])
-    _insert(SnapshotLot, [lot for refolded in found for lot in refolded.lots])
-    _insert(SnapshotCheckpoint, [point for refolded in found for point in refolded.points])
+    insert_rows(SnapshotHolding, new)
+    insert_rows(SnapshotIncome, [row for refolded in found for row in refolded.income])
+    insert_rows(SnapshotLate, [row for refolded in found for row in refolded.late])
+    insert_rows(SnapshotLot, [lot for refolded in found for lot in refolded.lots])
+    insert_rows(SnapshotCheckpoint, [point for refolded in found for point in refolded.points])
     course_sums.replace(
         portfolio_id,
         {row.key: Place(row.part, row.currency) for row in old},
@@ -80,17 +80,6 @@ def _sum_up(portfolio_id: int, old: Iterable[Row[Any]], new: Iterable[figure_row
         summary.replace_gains_in(gains, {}, figure_rows.gains_of(one["gains"]))
     summed = update(Snapshot).where(mine).values(gains=figure_rows.gains_text(gains))
     db.session.execute(summed.execution_options(synchronize_session=False))
-
-
-def _insert(model: Any, rows: list[dict[str, Any]]) -> None:
-    columns = tuple(column.name for column in model.__table__.columns if column.name != "portfolio_id")
-    if rows:
-        inserting = BulkInsert(model, columns, ("portfolio_id",))
-        ready = (
-            inserting.ready([[row[name] for name in columns] for row in rows[start : start + BATCH_ROWS]])
-            for start in range(0, len(rows), BATCH_ROWS)
-        )
-        inserting.write(ready, len(rows), (rows[0]["portfolio_id"],))
 
 
 def _parts(names: list[str]) -> Iterator[list[str]]:

@@ -117,9 +117,7 @@ class SnapshotCourse(Base):
     steps: Mapped[str] = mapped_column(Text)
     money: Mapped[str] = mapped_column(Text)
     worths: Mapped[str] = mapped_column(Text)
-    last_price: Mapped[Decimal | None] = mapped_column(
-        ExactDecimal
-    )  # at the year's end, however old; None: there is none
+    last_price: Mapped[Decimal | None] = mapped_column(ExactDecimal)  # at the year's end, however old; None: none
 
 
 class SnapshotCheckpoint(Base):

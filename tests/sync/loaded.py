@@ -1,5 +1,5 @@
 """Loads the product and makes one app of it, for the process that the tests' others are forked from: they begin with
-modules, mappings, patterns and the bank's rates in place. Connects to nothing."""
+modules, mappings and patterns in place. Connects to nothing."""
 
 from __future__ import annotations
 
@@ -12,11 +12,9 @@ import worker  # noqa: F401
 from stonks import serve  # noqa: F401
 from stonks.config import read_settings
 from stonks.factory import create_app
-from stonks.rates import RateTable
 
 with tempfile.TemporaryDirectory() as folder:
     create_app(read_settings({"STONKS_DATA": folder}))
 configure_mappers()
-RateTable("EUR").bank_newest("USD")
 gc.collect()
 gc.freeze()  # a collection in a forked process would copy all of it

@@ -130,11 +130,7 @@ def test_a_lockout_told_to_a_run_that_was_ended_meanwhile_is_left_in_peace(desk:
     desk.broker.answers = [refusal(FailureKind.LOCKED_OUT, "1025")]
     desk.save()
 
-    def other_settings() -> None:
-        desk.broker.meanwhile = None
-        elsewhere(desk, lambda: change_currency(desk))
-
-    desk.broker.meanwhile = other_settings
+    once_in_mid_call(desk, lambda: change_currency(desk))
     run = desk.run()
     runner.advance(run.id, run.step, desk.clock())
     assert desk.run(run.id).state == "CANCELLED"
@@ -142,6 +138,16 @@ def test_a_lockout_told_to_a_run_that_was_ended_meanwhile_is_left_in_peace(desk:
     assert (newer.state, newer.failure, newer.requests) == ("FAILED", "locked", 0)
     assert len(desk.broker.calls) == 1
     assert desk.connection().state == "LOCKED_OUT"
+
+
+def once_in_mid_call(desk: Desk, act: Callable[[], object]) -> None:
+    """While the broker is asked for the first time, by another process."""
+
+    def meanwhile() -> None:
+        desk.broker.meanwhile = None
+        elsewhere(desk, act)
+
+    desk.broker.meanwhile = meanwhile
 
 
 def change_currency(desk: Desk) -> None:
@@ -167,11 +173,7 @@ def test_a_statement_that_comes_for_credentials_that_are_gone_is_not_let_in(
     desk.save()
     desk.step()
 
-    def change_credentials() -> None:
-        desk.broker.meanwhile = None
-        elsewhere(desk, lambda: write(change))
-
-    desk.broker.meanwhile = change_credentials
+    once_in_mid_call(desk, lambda: write(change))
     run = desk.finish()
 
     assert run.state == "CANCELLED"
