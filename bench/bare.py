@@ -1,5 +1,5 @@
 """The least that any program could do to let a statement into the ledger's table: csv.reader, sha1 and sqlite3's
-executemany, with the same indexes. It trusts every cell, compares nothing and makes no imprints.
+executemany, with the same indexes. It trusts every cell, compares nothing and keeps no digests.
 """
 
 from __future__ import annotations

@@ -12,13 +12,12 @@ from sqlalchemy import insert, update
 from stonks.core.records import LedgerRecord
 from stonks.db import db
 from stonks.ledger.known import Known
-from stonks.ledger.recording import IMPRINTED, StoredRow, imprint, row_of
+from stonks.ledger.recording import StoredRow, row_of
 from stonks.ledger.tables import Amendment, Entry
 
 # A later statement's word on these replaces the earlier one, visibly; the other facts are filled in when an earlier,
 # narrower statement did not tell them.
 AMENDED = ("commission", "commission_currency", "taxes")
-_IMPRINTED = [getattr(Entry, name) for name in IMPRINTED]
 
 
 @dataclass(slots=True)
@@ -63,19 +62,17 @@ def _adds(name: str, stored: Any, value: Any) -> bool:
 def apply(changes: list[Change], batch_id: int, now: datetime) -> int:
     """Writes what is still as it was when it was compared, so that of two imports at once one amends. Returns the
     number of entries amended: a fact that was not told before is no amendment."""
-    amended, imprints = 0, []
+    amended = 0
     for change in changes:
         as_before = [getattr(Entry, name).is_not_distinct_from(value) for name, value in change.had.items()]
         written = db.session.execute(
             update(Entry)
             .where(Entry.id == change.entry_id, Entry.updated_at.is_(None), *as_before)
             .values(**change.told)
-            .returning(Entry.fingerprint, *_IMPRINTED)
+            .returning(Entry.id)
         ).first()
         if written is None:
             continue
-        # Of what stands there now: the other facts may have changed since the row was compared.
-        imprints.append({"id": change.entry_id, "imprint": imprint(written[0], written[1:])})
         amendments = [
             {"entry_id": change.entry_id, "batch_id": batch_id, "field": name, "amended_at": now}
             | {"old": _text(change.had[name]), "new": _text(change.told[name])}
@@ -85,8 +82,6 @@ def apply(changes: list[Change], batch_id: int, now: datetime) -> int:
         if amendments:
             db.session.execute(insert(Amendment), amendments)
             amended += 1
-    if imprints:
-        db.session.execute(update(Entry), imprints)
     return amended
 
 

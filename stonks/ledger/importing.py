@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from sqlalchemy import func, select
 
@@ -22,10 +22,11 @@ from stonks.db import db, transaction
 from stonks.ledger import amending, marks, parking, reported, snapshot
 from stonks.ledger.amending import Change
 from stonks.ledger.bulk import BATCH_ROWS, BulkInsert, Spool, wide_cache
-from stonks.ledger.known import KnownRows, Told
+from stonks.ledger.known import KnownRows
 from stonks.ledger.namesakes import Namesakes
+from stonks.ledger.passages import Passages
 from stonks.ledger.rebooked import Rebooked
-from stonks.ledger.recording import COLUMNS, StoredRow, columns_of, imprints_of
+from stonks.ledger.recording import COLUMNS, StoredRow, columns_of
 from stonks.ledger.reported import ChangedFacts
 from stonks.ledger.tables import Entry, ImportBatch, ParkedRow, Portfolio
 
@@ -33,6 +34,17 @@ _T = TypeVar("_T")
 
 _ASIDE = (Position, RowProblem)
 _STAMPS = ("portfolio_id", "batch_id", "origin", "created_at")
+
+
+class LedgerState(NamedTuple):
+    """Another one whenever an import wrote something or an entry went."""
+
+    batches: int
+    last_batch: int
+    entries: int
+
+    def __str__(self) -> str:
+        return f"{self.batches}.{self.last_batch}.{self.entries}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +66,7 @@ class Prepared:
     """A statement read to its end and compared with the ledger, ready to be let in."""
 
     portfolio_id: int
-    ledger: str  # how it stood before
+    ledger: LedgerState  # before
     summary: StatementSummary
     rows: int  # entries that the statement tells
     fresh: Spool
@@ -62,6 +74,7 @@ class Prepared:
     problems: list[RowProblem]  # not seen before
     facts: ChangedFacts
     read_now: list[bytes]  # parked rows that this statement holds and that are read by now
+    passages: Passages
     inserting: BulkInsert = field(repr=False)
 
     def write(
@@ -70,6 +83,10 @@ class Prepared:
         """Lets it in; joins a surrounding transaction or makes its own, and makes none when there is nothing to write.
         Raises NotFound when the portfolio was deleted meanwhile."""
         if not (self.fresh or self.changes or self.problems or self.facts or self.read_now):
+            if self.passages.worth_noting:
+                with transaction():
+                    lock(self.portfolio_id)
+                    self.passages.note(entries=self.ledger.entries, amends=False)
             return ImportOutcome(None, 0, self.rows, 0, 0, self.summary)
         with transaction():
             lock(self.portfolio_id)
@@ -99,6 +116,7 @@ class Prepared:
             batch.new = _count(Entry, batch.id)
             batch.problems = _count(ParkedRow, batch.id)
             batch.known = self.rows - batch.new
+            self.passages.note(entries=self.ledger.entries + batch.new, amends=bool(self.changes))
             marks.entries(self.portfolio_id, amended)
             marks.batch(self.portfolio_id, batch.id, batch.new)
             if not (batch.new or batch.problems):
@@ -106,11 +124,11 @@ class Prepared:
             return ImportOutcome(batch.id, batch.new, batch.known, batch.amended, batch.problems, self.summary, cleared)
 
 
-def prepare(portfolio_id: int, reading: Reading, ledger: str | None = None) -> Prepared:
+def prepare(portfolio_id: int, reading: Reading, ledger: LedgerState | None = None) -> Prepared:
     """Reads a statement to its end and finds what of it is new. `ledger`: its state, where that was just asked for.
     Writes nothing. Raises StatementUnreadable."""
     ledger = state(portfolio_id) if ledger is None else ledger
-    inserting, known_rows = BulkInsert(Entry, (*COLUMNS, "imprint"), _STAMPS), KnownRows(portfolio_id)
+    inserting, known_rows = BulkInsert(Entry, COLUMNS, _STAMPS), KnownRows(portfolio_id)
     fresh, rows = Spool(), 0
     changes: list[Change] = []
     positions: list[Position] = []
@@ -118,24 +136,21 @@ def prepare(portfolio_id: int, reading: Reading, ledger: str | None = None) -> P
     parked = parking.digests(portfolio_id)
     if parked and isinstance(reading, KnowsParked):
         reading.watch(parked)
-    has_entries = db.session.scalar(select(Entry.id).where(Entry.portfolio_id == portfolio_id).limit(1)) is not None
     rebooked, namesakes = Rebooked(portfolio_id, reading), Namesakes(portfolio_id, reading)
-    for block in _parts(reading, BATCH_ROWS):
-        part = _entries(block, positions, problems)
-        if not part:
-            continue
+    passages = Passages(portfolio_id, ledger.entries)
+    blocks = (_entries(block, positions, problems) for block in _parts(reading, BATCH_ROWS))
+    for part in passages.parts(blocks):
         rows += len(part)
         rebooked.begin(part)
-        told = list(zip(part, imprints_of(part), strict=True))
-        if has_entries:
-            told, changed = _new_and_changed(told, part, known_rows, namesakes, rebooked)
+        untold = passages.unknown(part)
+        if untold and ledger.entries:
+            untold, changed = _new_and_changed(untold, part, known_rows, namesakes, rebooked, passages)
             changes += changed
-        if told:
-            records, imprints = zip(*told, strict=True)
-            fresh.append(inserting.ready_columns([*columns_of(records), imprints]))
+        if untold:
+            fresh.append(inserting.ready_columns(columns_of(untold)))
     for record, before in rebooked.decided():
         if before is None and not known_rows.of([record.fingerprint]):
-            fresh.append(inserting.ready_columns([*columns_of([record]), imprints_of([record])]))
+            fresh.append(inserting.ready_columns(columns_of([record])))
         elif before is not None and (change := amending.change_of(record, before)):
             changes.append(change)
     summary = reading.summary
@@ -143,33 +158,38 @@ def prepare(portfolio_id: int, reading: Reading, ledger: str | None = None) -> P
     unread = {problem.digest for problem in problems}
     read_now = [row for row in reading.read_now if row not in unread] if isinstance(reading, KnowsParked) else []
     unseen = _unseen(parked, problems)
-    return Prepared(portfolio_id, ledger, summary, rows, fresh, changes, unseen, facts, read_now, inserting)
+    return Prepared(portfolio_id, ledger, summary, rows, fresh, changes, unseen, facts, read_now, passages, inserting)
 
 
 def _new_and_changed(
-    told: list[Told],
+    told: list[LedgerRecord | StoredRow],
     part: list[LedgerRecord | StoredRow],
     known_rows: KnownRows,
     namesakes: Namesakes,
     rebooked: Rebooked,
-) -> tuple[list[Told], list[Change]]:
-    """What the ledger does not hold, and what it holds otherwise; `rebooked` keeps what only the whole file tells."""
-    unlike = known_rows.unlike(told)
-    known = known_rows.of([record.fingerprint for record, _ in unlike])
-    unknown = [record for record, _ in unlike if record.fingerprint not in known]
+    passages: Passages,
+) -> tuple[list[LedgerRecord | StoredRow], list[Change]]:
+    """Of some rows of a part what the ledger does not hold, and what it holds otherwise; `rebooked` keeps what only the
+    whole file tells."""
+    known = known_rows.of([record.fingerprint for record in told])
+    unknown = [record for record in told if record.fingerprint not in known]
     renamed = namesakes.find(unknown, part) if unknown else {}
-    new: list[Told] = []
+    new: list[LedgerRecord | StoredRow] = []
     changes: list[Change] = []
-    for record, imprint in unlike:
+    for record in told:
         old = known.get(record.fingerprint)
         if old is not None:
             opened = known_rows.opened(old)
-            if not rebooked.keeps(record, opened) and (change := amending.change_of(record, opened)):
+            if rebooked.keeps(record, opened):
+                passages.hangs_on_more(record)
+            elif change := amending.change_of(record, opened):
                 changes.append(change)
         elif record.fingerprint not in renamed:
-            new.append((record, imprint))
-        elif renaming := renamed[record.fingerprint]:
-            changes.append(renaming)
+            new.append(record)
+        else:
+            passages.hangs_on_more(record)
+            if renaming := renamed[record.fingerprint]:
+                changes.append(renaming)
     return new, changes
 
 
@@ -214,13 +234,13 @@ def lock(portfolio_id: int) -> None:
         raise NotFound("That portfolio was deleted meanwhile; nothing was imported.")
 
 
-def state(portfolio_id: int) -> str:
-    """How the ledger stands: changes whenever an import wrote something or an entry went. What a person edits, discards
-    or ignores changes nothing in what the same statement would bring, and is not in it."""
+def state(portfolio_id: int) -> LedgerState:
+    """How the ledger stands. What a person edits, discards or ignores changes nothing in what the same statement would
+    bring, and is not in it."""
     batches = select(func.count(), func.max(ImportBatch.id)).where(ImportBatch.portfolio_id == portfolio_id)
     count, last = db.session.execute(batches).one()
     entries = db.session.scalar(select(func.count()).where(Entry.portfolio_id == portfolio_id))
-    return f"{count}.{last or 0}.{entries}"
+    return LedgerState(count, last or 0, entries or 0)
 
 
 def unless_overtaken(prepared: Prepared, again: Callable[[], Prepared]) -> Prepared:

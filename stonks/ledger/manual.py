@@ -14,7 +14,7 @@ from stonks.core.days import is_possible
 from stonks.core.errors import InvalidInput
 from stonks.core.records import Side
 from stonks.db import db, transaction
-from stonks.ledger import entries, marks, snapshot
+from stonks.ledger import entries, marks, passages, snapshot
 from stonks.ledger.tables import Entry, EntryAsTold
 
 TRADES = frozenset({"BUY", "SELL"})
@@ -93,6 +93,7 @@ def remove(portfolio_id: int, entry_id: int, now: datetime) -> None:
         marks.entry(entry)
         if entry.origin == "manual":
             db.session.delete(entry)
+            passages.forget(portfolio_id)  # an export of ours may have told it
         else:
             entry.discarded_at = entry.discarded_at or now
     snapshot.catch_up(portfolio_id)

@@ -29,7 +29,7 @@ class Rebooked:
         self._second_of = reading.second_of if isinstance(reading, TellsSeconds) else None
         self._cancels: list[dict[str, Any]] = []
         self._doubtful: dict[bytes, tuple[Trade | FxConversion, Known]] = {}  # by the second's fingerprint
-        self._fingerprints: set[bytes] = set()  # of the part being compared
+        self._part: Sequence[LedgerRecord | StoredRow] = ()  # being compared
         self._both: set[bytes] = set()  # seconds that the file holds itself
 
     def begin(self, part: Sequence[LedgerRecord | StoredRow]) -> None:
@@ -37,8 +37,9 @@ class Rebooked:
         if self._second_of is None:
             return
         self._cancels += [row_of(each) for each in part if getattr(each, "cancels", False)]
-        self._fingerprints = {each.fingerprint for each in part}
-        self._both |= self._doubtful.keys() & self._fingerprints
+        self._part = part
+        if self._doubtful:
+            self._both |= self._doubtful.keys() & {each.fingerprint for each in part}
 
     def keeps(self, record: LedgerRecord | StoredRow, old: Known) -> bool:
         """Whether the row may be the other of two; then `decided` answers for it."""
@@ -48,7 +49,7 @@ class Rebooked:
         if record.commission is None or before is None or bool(record.commission) == bool(before):
             return False
         second = self._second_of(record)
-        if second is None or second in self._fingerprints:
+        if second is None or any(each.fingerprint == second for each in self._part):
             return False
         self._doubtful[second] = record, old
         return True

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from hashlib import sha1
 from itertools import chain, groupby
-from operator import add, attrgetter
 from typing import Any, NamedTuple
 
 from stonks.core.amounts import gross_amount
@@ -44,8 +41,7 @@ COLUMNS = (
 
 # FACTS and the external ID, as they stand side by side in a trade: a first statement makes a hundred thousand of them.
 _IN_TRADE = slice(Trade._fields.index("symbol"), Trade._fields.index("underlying") + 1)
-IMPRINTED = (*Trade._fields[_IN_TRADE], "report_date")
-IMPRINT_BYTES = 16
+_TOLD = (*Trade._fields[_IN_TRADE], "report_date")
 
 # Asking an enumeration for its value takes as long as three columns.
 _SIDES = {side: side.value for side in Side}
@@ -55,52 +51,31 @@ _MINUS = Decimal(-1)
 _PLUS = Decimal(1)
 
 
-def imprint(fingerprint: bytes, facts: Sequence[Any]) -> bytes:
-    """A digest of a row and its `facts`, in the order of IMPRINTED: of two rows with the same, a statement that told one
-    has nothing to say about the other. 1.0 and 1.00 have different ones; an empty text is like one that is not told."""
-    text = "\x1f".join(_texts(facts))
-    if "E+" in text:
-        # The database keeps 1E+2 as 100.
-        plain = [format(fact, "f") if fact and isinstance(fact, Decimal) else fact for fact in facts]
-        text = "\x1f".join(_texts(plain))
-    return _digest(fingerprint + text.encode())
-
-
-def imprints_of(records: Sequence[LedgerRecord | StoredRow]) -> list[bytes]:
-    """Those of the entries which the records would become."""
-    found: list[bytes] = []
+def words_of(records: Sequence[LedgerRecord | StoredRow]) -> list[str]:
+    """Of each a text of all that another statement may tell otherwise, as it is told: 1.0 and 1.00 have different ones."""
+    found: list[str] = []
     for kind, run in groupby(records, type):
         alike = list(run)
         # Put together by columns: in a statement's block all rows tell a fact or none does.
-        told = _told_of_trades(alike) if kind is Trade else list(zip(*map(_imprinted, alike), strict=True))
-        fingerprints = map(attrgetter("fingerprint"), alike)
-        texts = list(map("\x1f".join, zip(*map(_texts, told), strict=True)))
-        whole = "\n".join(texts)
-        spelled = whole.encode().split(b"\n")
-        if "E+" in whole or len(spelled) != len(alike):  # or a line break in one of them
-            found += map(imprint, fingerprints, zip(*told, strict=True))
-        else:
-            found += [_digest(text) for text in map(add, fingerprints, spelled)]
+        columns: Iterable[Sequence[Any]] = (
+            list(zip(*alike, strict=True))[_IN_TRADE] if kind is Trade else zip(*map(_facts, alike), strict=True)
+        )
+        told = [(name, _texts(column)) for name, column in zip(_TOLD, columns, strict=False)]
+        names = ",".join([name for name, texts in told if texts])
+        found += map("\x1f".join, zip([names] * len(alike), *(texts for _, texts in told if texts), strict=True))
     return found
 
 
 def _texts(facts: Sequence[Any]) -> list[str]:
+    """None of them where none is told."""
+    if all(facts):
+        return list(map(str, facts))
     if not any(facts) and facts.count(None) == len(facts):
-        return [""] * len(facts)
-    return [str(fact) if fact else "" if fact is None or fact == "" else "0" for fact in facts]
+        return []
+    return ["" if fact is None else str(fact) for fact in facts]
 
 
-def _digest(text: bytes) -> bytes:
-    return sha1(text).digest()[:IMPRINT_BYTES]  # noqa: S324
-
-
-def _told_of_trades(trades: Sequence[LedgerRecord | StoredRow]) -> list[tuple[Any, ...]]:
-    columns = list(zip(*trades, strict=True))
-    undated = (None,) * len(trades)  # a trade tells no report date
-    return [*columns[_IN_TRADE], undated]
-
-
-def _imprinted(record: LedgerRecord | StoredRow) -> Sequence[Any]:
+def _facts(record: LedgerRecord | StoredRow) -> Sequence[Any]:
     if isinstance(record, CashTransaction):
         r = record
         return (
@@ -108,13 +83,7 @@ def _imprinted(record: LedgerRecord | StoredRow) -> Sequence[Any]:
             None, r.report_date,
         )  # fmt: skip
     row = row_of(record)
-    return [row[name] for name in IMPRINTED]
-
-
-def day_of(record: LedgerRecord | StoredRow) -> date:
-    """The entry's date."""
-    day: date = record.values["entry_date"] if isinstance(record, StoredRow) else record[0]
-    return day
+    return [row[name] for name in _TOLD]
 
 
 def columns_of(records: Sequence[LedgerRecord | StoredRow]) -> list[Sequence[Any]]:

@@ -69,7 +69,7 @@ class Compared:
             )
             undisturbed = prepared.ledger == importing.state(portfolio_id)
             outcome = prepared.write(origin=self.read_as.origin, now=now, file_name=file_name, statement_sha1=self.sha1)
-            stands = importing.state(portfolio_id) if undisturbed and not self.own else _NO_STATE
+            stands = str(importing.state(portfolio_id)) if undisturbed and not self.own else _NO_STATE
             note = _noted(portfolio_id, self.sha1, self.read_as) or _new(portfolio_id, self.sha1, self.read_as)
             note.reader_version = self.read_as.broker.reader_version
             note.statement_id = statement_id
@@ -107,7 +107,7 @@ def compare(portfolio_id: int, body: BinaryIO, read_as: ReadAs) -> Compared | Re
     own = read_as.origin == "upload" and exporting.is_own(body)
     state = importing.state(portfolio_id)
     note = None if own else _noted(portfolio_id, sha1, read_as)
-    if note is not None and note.ledger == state and note.reader_version == read_as.broker.reader_version:
+    if note is not None and note.ledger == str(state) and note.reader_version == read_as.broker.reader_version:
         summary = _summary(note.summary)
         if summary is not None:
             return Repeated(note.id, note.rows, note.read_at, summary)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, event, text
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from stonks.db import Base, ExactDecimal, UtcDateTime
-from stonks.ledger.recording import IMPRINT_BYTES, IMPRINTED, imprint
 
 # Of indexes: a query says them in the very same words, or SQLite does not take the index.
 RARE_TYPE = "type NOT IN ('BUY', 'SELL')"
@@ -64,8 +62,7 @@ class Entry(Base):
     __tablename__ = "entries"
     __table_args__ = (
         UniqueConstraint("portfolio_id", "fingerprint"),
-        # The imprint stands at its end, so that a statement's days are compared without a look into the table.
-        Index("ix_entries_page", "portfolio_id", "entry_date", "id", "imprint"),
+        Index("ix_entries_page", "portfolio_id", "entry_date", "id"),
         Index("ix_entries_symbol_page", "portfolio_id", "symbol", "entry_date", "id"),
         # Few among many. What most rows are is found in the days' own order, and each index of all rows would be a
         # twelfth of what a first import takes.
@@ -140,14 +137,6 @@ class Entry(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     discarded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # counts nowhere, still known
-    # recording.imprint of the row as it stands; whatever writes an entry without the session must write it too
-    imprint: Mapped[bytes | None] = mapped_column(LargeBinary(IMPRINT_BYTES))
-
-
-@event.listens_for(Entry, "before_insert")
-@event.listens_for(Entry, "before_update")
-def _imprint(_mapper: Any, _connection: Any, entry: Entry) -> None:
-    entry.imprint = imprint(entry.fingerprint, [getattr(entry, name) for name in IMPRINTED])
 
 
 class EntryAsTold(Base):
@@ -253,6 +242,17 @@ class StatementReading(Base):
     rows: Mapped[int]  # entries that it tells
     ledger: Mapped[str] = mapped_column(String(60))  # how the ledger stood afterwards, see repeats.py
     summary: Mapped[str] = mapped_column(Text)  # JSON of a StatementSummary, without rates and balances
+
+
+class KnownPassages(Base):
+    """Of which passages of statements the ledger holds every row as it was told: see passages.py."""
+
+    __tablename__ = "known_passages"
+
+    portfolio_id: Mapped[int] = mapped_column(ForeignKey("portfolios.id", ondelete="CASCADE"), primary_key=True)
+    version: Mapped[int]  # another one after each import and each `forget`
+    entries: Mapped[int]  # how many there were, at least
+    digests: Mapped[bytes] = mapped_column(LargeBinary)  # sixteen bytes each, the last statement's first
 
 
 class ReportedPosition(Base):

@@ -11,8 +11,14 @@ from hypothesis import HealthCheck
 
 from stonks.accounts.tables import User
 from stonks.db import db, transaction
-from stonks.ledger import portfolios
+from stonks.ledger import passages, portfolios
 from tests.conftest import Clock
+
+
+@pytest.fixture(autouse=True)
+def short_passages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three rows in eight end a passage, so that files of a few rows have several."""
+    monkeypatch.setattr(passages, "_ENDS_BELOW", b"\x60")
 
 
 @pytest.fixture(params=["app", "pg_app"], ids=["sqlite", "postgresql"])

@@ -15,7 +15,7 @@ from sqlalchemy import delete, func, select
 from stonks.brokers.ibkr.statement import read_statement
 from stonks.core.records import Reading
 from stonks.db import db, transaction
-from stonks.ledger import exporting, importing, manual, repeats, replaying, review
+from stonks.ledger import exporting, importing, manual, passages, repeats, replaying, review
 from stonks.ledger.importing import ImportOutcome, Prepared, import_reading
 from stonks.ledger.manual import ManualEntry
 from stonks.ledger.repeats import ReadAs
@@ -134,6 +134,7 @@ def test_a_replay_beside_a_sync_of_another_query_brings_each_row_once(
 def test_a_further_equal_row_is_new(portfolio_id: int, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     let_in(portfolio_id, NARROW, clock)
     monkeypatch.setattr(importing, "BATCH_ROWS", 1)  # however the file is cut into parts
+    monkeypatch.setattr(passages, "_ENDS_BELOW", b"\xff" * 21)  # and into passages
     assert let_in(portfolio_id, statement([*TRADES, buy(4)], [*CASH, dividend(14)]), clock).new == 2
 
 

@@ -10,7 +10,7 @@ from itertools import permutations
 import pytest
 
 from stonks.brokers.ibkr.statement import read_statement
-from stonks.ledger import importing, replaying
+from stonks.ledger import importing, passages, replaying
 from stonks.ledger.cash import computed
 from stonks.ledger.folding import folding
 from stonks.ledger.importing import import_reading
@@ -64,6 +64,7 @@ def test_all_of_them_again_change_nothing(new_portfolio: Callable[[], int], cloc
 @pytest.mark.parametrize("ledger_app", ["app"], indirect=True)
 def test_however_a_file_is_cut_into_parts(portfolio_id: int, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importing, "BATCH_ROWS", 1)
+    monkeypatch.setattr(passages, "_ENDS_BELOW", b"\xff" * 21)  # and into passages
     files = ((2, 3), (1, 2, 3), (2, 3))
     assert cash_after(portfolio_id, clock, SHARES, files) == {"EUR": Decimal("-5613.8055")}
 
