@@ -54,12 +54,10 @@ def save(
     """
     broker = _broker(broker_code)
     connection = connection_of(portfolio_id)
-    saved = _saved(connection, broker)
-    connected = connection is not None and connection.state != ConnectionState.DISCONNECTED
-    if connected and all(not fields.get(one.name, "").strip() for one in broker.fields if one.secret):
+    if _disconnects(connection, broker, fields):
         disconnect(portfolio_id, now)
         return SaveOutcome(connection.id if connection else None, None, disconnected=True)
-    meant = credentials.unmasked(broker, fields, saved)
+    meant = credentials.unmasked(broker, fields, _saved(connection, broker))
     credentials.check(broker, meant, only_currency)
     with transaction():
         row = connection_of(portfolio_id, lock=True) or _new(portfolio_id, broker, now)
@@ -78,6 +76,16 @@ def save(
     if run_id is not None:
         rows.wake(run_id, step)
     return SaveOutcome(row.id, run_id, disconnected=False)
+
+
+def disconnects(portfolio_id: int, broker_code: str, fields: Mapping[str, str]) -> bool:
+    """Whether saving these fields would disconnect: then nothing else in the form matters. Raises InvalidInput."""
+    return _disconnects(connection_of(portfolio_id), _broker(broker_code), fields)
+
+
+def _disconnects(connection: Connection | None, broker: Broker, fields: Mapping[str, str]) -> bool:
+    connected = connection is not None and connection.state != ConnectionState.DISCONNECTED
+    return connected and all(not fields.get(one.name, "").strip() for one in broker.fields if one.secret)
 
 
 def disconnect(portfolio_id: int, now: datetime) -> None:

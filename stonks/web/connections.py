@@ -48,12 +48,13 @@ def save(portfolio_id: int) -> ResponseReturnValue:
     page = portfolio_page(portfolio_id)
     form = from_request(_broker_asked_for(request.form.get("broker"), None), request.form)
     with form.beside_fields():
+        disconnects = connecting.disconnects(portfolio_id, form.broker.code, form.credentials)
         connecting.save(
             portfolio_id,
             form.broker.code,
             form.credentials,
             only_currency=form.only_currency or None,
-            token_expires_on=form.expiry,
+            token_expires_on=None if disconnects else form.expiry,
             day_first=form.day_first,
             now=services().clock(),
         )

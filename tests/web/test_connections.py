@@ -151,6 +151,19 @@ def test_an_emptied_secret_disconnects_and_the_page_says_how_to_revoke(
     assert db.session.scalars(db.select(Connection.sealed_credentials)).one() is None
 
 
+def test_an_emptied_secret_disconnects_whatever_else_the_form_says(
+    signed_in: FlaskClient, mine: Portfolio, work: Work
+) -> None:
+    save(signed_in, mine)
+    work()
+    wrong = {"only_currency": "EURO?", "token_expires_on": "next spring"}
+    assert save(signed_in, mine, **wrong) == 422
+    assert db.session.scalars(db.select(Connection.sealed_credentials)).one() is not None
+    assert save(signed_in, mine, secret="", **wrong) == 303
+    db.session.expire_all()
+    assert db.session.scalars(db.select(Connection.sealed_credentials)).one() is None
+
+
 def test_an_unchanged_mask_keeps_the_secret(signed_in: FlaskClient, mine: Portfolio, work: Work) -> None:
     save(signed_in, mine)
     work()
