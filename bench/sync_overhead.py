@@ -48,11 +48,11 @@ class OnceNotYet(FakeBroker):
         super().__init__()
         self._looked: set[str] = set()
 
-    def collect(self, credentials: Credentials, ticket: Ticket) -> Ready | Pending:
+    def collect(self, credentials: Credentials, ticket: Ticket, place: str | None = None) -> Ready | Pending:
         token = credentials["token"]
         if token in self._looked:
             self._looked.remove(token)
-            return super().collect(credentials, ticket)
+            return super().collect(credentials, ticket, place)
         self._looked.add(token)
         self.calls.append(("collect", ticket.reference))
         return Pending(code="1019")

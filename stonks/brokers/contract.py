@@ -95,8 +95,8 @@ class Pending:
 
 
 class Broker(Protocol):
-    """A broker's adapter. Each of `request` and `collect` makes at most one HTTP call (a second only to the broker's
-    other host when the first cannot be reached), and raises BrokerError (brokers/errors.py) for everything else."""
+    """A broker's adapter. Each of `request` and `collect` makes one HTTP call, and raises BrokerError (brokers/errors.py)
+    when no answer of use comes. `place`: what such an error named as worth asking instead; None = the usual address."""
 
     code: str  # "ibkr": in the database, never changed
     name: str  # "Interactive Brokers"
@@ -113,9 +113,9 @@ class Broker(Protocol):
         """The secret that the broker counts requests against (hashed by the caller before it is kept)."""
         ...
 
-    def request(self, credentials: Credentials, window: Window) -> Ticket: ...
+    def request(self, credentials: Credentials, window: Window, place: str | None = None) -> Ticket: ...
 
-    def collect(self, credentials: Credentials, ticket: Ticket) -> Ready | Pending: ...
+    def collect(self, credentials: Credentials, ticket: Ticket, place: str | None = None) -> Ready | Pending: ...
 
     def read(
         self,

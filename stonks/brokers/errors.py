@@ -26,6 +26,7 @@ class BrokerError(StonksError):
     code: the broker's own ("1012"), or "http-503", "timeout", "unreachable", "html", "too-large".
     remedy: what the person can do, "" when nothing.
     may_be_activating: a token never yet accepted may simply not be active yet (IBKR: up to 30 minutes).
+    other_place: another address of the broker that is worth asking the same, as the adapter takes it for `place`.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class BrokerError(StonksError):
         remedy: str = "",
         retry_after: timedelta | None = None,
         may_be_activating: bool = False,
+        other_place: str | None = None,
     ) -> None:
         super().__init__(message)
         self.kind = kind
@@ -44,3 +46,4 @@ class BrokerError(StonksError):
         self.remedy = remedy
         self.retry_after = retry_after
         self.may_be_activating = may_be_activating
+        self.other_place = other_place

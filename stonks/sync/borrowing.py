@@ -38,7 +38,8 @@ def instead_of_asking(this: Step, now: datetime) -> int | None:
 def instead_of_a_refused_one(this: Step, error: BrokerError, now: datetime) -> int | None:
     """When the broker makes no more statements today, a sibling's of today is as good."""
     of_the_day = this.state is RunState.QUEUED and not this.is_test and this.window is None
-    refused = error.kind is FailureKind.NOT_NOW and of_the_day
+    asked_everywhere = error.other_place is None or this.place is not None
+    refused = error.kind is FailureKind.NOT_NOW and of_the_day and asked_everywhere
     return archive.of_sibling(this.portfolio_id, this.credentials_name, now - SAME_DAY) if refused else None
 
 

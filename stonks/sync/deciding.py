@@ -48,7 +48,7 @@ def decide(facts: Facts, outcome: Outcome, now: datetime) -> Transition:
 
 
 def _decided(facts: Facts, outcome: Outcome, now: datetime) -> Transition:
-    stay = Transition(facts.state, with_period=facts.with_period, started_over=facts.started_over)
+    stay = Transition(facts.state, with_period=facts.with_period, started_over=facts.started_over, place=facts.place)
     match outcome:
         case Requested(ticket):
             return replace(
@@ -56,6 +56,7 @@ def _decided(facts: Facts, outcome: Outcome, now: datetime) -> Transition:
                 run=RunState.AWAITING_STATEMENT,
                 wait=facts.first_wait,
                 ticket=ticket,
+                place=None,  # the ticket says where to look
                 waiting_for=f"{facts.broker} is making the statement.",
                 connection=ConnectionState.ACTIVE,
                 accepted=True,
@@ -89,6 +90,8 @@ def _decided(facts: Facts, outcome: Outcome, now: datetime) -> Transition:
                 connection=ConnectionState.AUTH_FAILED if sealed else None,
                 next_sync=NextSync.STOPPED if sealed else NextSync.HOURS,
             )
+        case BrokerError(other_place=str(place)) if facts.place is None:
+            return replace(stay, place=place, waiting_for=f"Asking {facts.broker} at its other address.")
         case BrokerError():
             return _refused(facts, stay, outcome, now)
 
@@ -142,6 +145,8 @@ def _poll_again(
             remedy="Nothing to do: it is tried again by itself." if not facts.is_test else "Test again later.",
             next_sync=NextSync.HOURS,
         )
+    if error is not None:  # the usual address may be back by then
+        stay = replace(stay, place=None)
     grown = min(max(facts.first_wait, age / 2), LONGEST_POLL_WAIT)
     doing = f"{facts.broker} is making the statement." if error is None else f"{error} It is asked for again."
     return replace(stay, wait=max(grown, min(at_least, LONGEST_POLLING)), waiting_for=doing)

@@ -175,8 +175,8 @@ def _ask(this: Step, elsewhere: Elsewhere | None) -> None:
 def _call(this: Step) -> Outcome | Ready:
     """The one call. Raises BrokerError."""
     if this.state is RunState.QUEUED or this.ticket is None:
-        return Requested(this.broker.request(this.tested.fields, this.asks_for))
-    got: Ready | Pending = this.broker.collect(this.tested.fields, this.ticket)
+        return Requested(this.broker.request(this.tested.fields, this.asks_for, this.place))
+    got: Ready | Pending = this.broker.collect(this.tested.fields, this.ticket, this.place)
     return got
 
 

@@ -117,6 +117,7 @@ def _facts(run: SyncRun, connection: Connection | None, broker: Broker) -> Facts
         is_window=run.reason == windows.REASON,
         accepted=connection is not None and connection.accepted_at is not None,
         saved_at=connection.credentials_saved_at if connection and not is_test else None,
+        place=run.place,
     )
 
 
@@ -162,7 +163,7 @@ def _write_run(run: SyncRun, transition: Transition, now: datetime) -> None:
     run.attempts = 0
     run.lease_until = None
     run.due_at = now + transition.wait
-    run.with_period, run.started_over = transition.with_period, transition.started_over
+    run.with_period, run.started_over, run.place = transition.with_period, transition.started_over, transition.place
     run.waiting_for = transition.waiting_for or None
 
 

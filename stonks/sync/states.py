@@ -79,6 +79,7 @@ class Facts:
     is_window: bool = False  # asks for certain days, once, because a person wanted them
     accepted: bool = False  # the broker has taken these credentials before
     saved_at: datetime | None = None  # None for a test
+    place: str | None = None  # which of the broker's addresses was asked, where it was not the usual one
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +132,7 @@ class Transition:
     ticket: Ticket | None = None  # a new one; without it a run that stays AWAITING_STATEMENT keeps its own
     with_period: bool = True
     started_over: bool = False
+    place: str | None = None  # ask there, instead of at the broker's usual address
     failure: str | None = None  # FailureKind or Ending
     code: str | None = None
     message: str = ""

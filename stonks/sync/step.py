@@ -33,6 +33,7 @@ class Step:
     window: Period | None  # the days to ask for, instead of the last 365
     kept_statement: int | None  # fetched by a test: imported instead of asking for one
     allowance: str | None
+    place: str | None  # which of the broker's addresses to ask; None = the usual one
 
     @property
     def claimed(self) -> int:
@@ -75,6 +76,7 @@ def read(run: SyncRun, broker: Broker) -> Step:
         window=windows.of_run(run),
         kept_statement=run.statement_id if run.state == RunState.QUEUED else None,
         allowance=run.allowance,
+        place=run.place,
     )
 
 

@@ -98,6 +98,7 @@ class SyncRun(Base):
     ticket: Mapped[str | None] = mapped_column(Text)  # JSON {reference, url}
     with_period: Mapped[bool] = mapped_column(default=True)  # still asking with p=365
     started_over: Mapped[bool] = mapped_column(default=False, server_default=false())  # a lost ticket was replaced once
+    place: Mapped[str | None] = mapped_column(Text)  # which of the broker's addresses to ask; None = the usual one
     queued_at: Mapped[datetime] = mapped_column(UtcDateTime)
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when the next step may run; None when finished
     lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)  # a step is under way until then

@@ -90,6 +90,7 @@ class FakeBroker:
     stated_until: date | None = date(2026, 11, 19)
     answers: list[object] = field(default_factory=list)
     calls: list[tuple[str, object]] = field(default_factory=list)
+    places: list[str | None] = field(default_factory=list)  # where each call went
     meanwhile: object = None  # called in the middle of each call
     reads: int = 0  # statements that had to be read
     _asked: object = None
@@ -100,13 +101,15 @@ class FakeBroker:
     def allowance_name(self, credentials: Credentials) -> str:
         return credentials["token"]
 
-    def request(self, credentials: Credentials, window: Window) -> Ticket:
+    def request(self, credentials: Credentials, window: Window, place: str | None = None) -> Ticket:
+        self.places.append(place)
         self._asked = (window.first, window.last) if window.first else window.days_back
         self.calls.append(("request", self._asked))
         answer = self._answer()
         return answer if isinstance(answer, Ticket) else Ticket("4711")
 
-    def collect(self, credentials: Credentials, ticket: Ticket) -> Ready | Pending:
+    def collect(self, credentials: Credentials, ticket: Ticket, place: str | None = None) -> Ready | Pending:
+        self.places.append(place)
         self.calls.append(("collect", ticket.reference))
         answer = self._answer()
         if isinstance(answer, Pending):

@@ -86,22 +86,22 @@ class Watched:
     def __getattr__(self, name: str) -> object:
         return getattr(self.ibkr, name)
 
-    def request(self, credentials: Credentials, window: Window) -> Ticket:
+    def request(self, credentials: Credentials, window: Window, place: str | None = None) -> Ticket:
         note = Heard(self.clock(), "request", "", None)
         self.heard.append(note)
         try:
-            ticket = self.ibkr.request(credentials, window)
+            ticket = self.ibkr.request(credentials, window, place)
         except BrokerError as refused:
             note.outcome = refused
             raise
         note.outcome, note.ticket = ticket, ticket.reference
         return ticket
 
-    def collect(self, credentials: Credentials, ticket: Ticket) -> Ready | Pending:
+    def collect(self, credentials: Credentials, ticket: Ticket, place: str | None = None) -> Ready | Pending:
         note = Heard(self.clock(), "collect", ticket.reference, None)
         self.heard.append(note)
         try:
-            got = self.ibkr.collect(credentials, ticket)
+            got = self.ibkr.collect(credentials, ticket, place)
         except BrokerError as refused:
             note.outcome = refused
             raise

@@ -72,6 +72,19 @@ def test_a_broker_that_makes_no_second_statement_today_is_answered_by_a_sibling_
     assert sibling.connection().state == ConnectionState.ACTIVE
 
 
+def test_a_sibling_s_statement_is_taken_only_when_no_address_of_the_broker_makes_one(desk: Desk) -> None:
+    first_run_of(desk)
+    sibling = sibling_of(desk)
+    desk.broker.answers = [refusal(FailureKind.NOT_NOW, "timeout", other_place="there")]
+    assert first_run_of(sibling).ticket is not None
+    desk.broker.places.clear()
+    desk.broker.answers = [refusal(FailureKind.NOT_NOW, "timeout", other_place=name) for name in ("there", "here")]
+    connecting.sync_now(sibling.portfolio_id, desk.clock())
+    run = sibling.finish()
+    assert (run.state, run.ticket) == (RunState.SUCCEEDED, None)
+    assert desk.broker.places == [None, "there"]
+
+
 def test_another_owner_s_statement_is_never_used(desk: Desk) -> None:
     first_run_of(desk)
     stranger = sibling_of(desk, email="stranger@example.com")

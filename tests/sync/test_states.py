@@ -112,6 +112,26 @@ def test_trouble_while_waiting_asks_for_the_same_ticket_until_time_is_up() -> No
     assert decide(AWAITING, BrokerError(FailureKind.UNREADABLE, "too-large", "No."), NOW).run is FAILED
 
 
+@pytest.mark.parametrize("facts", [ASKING, AWAITING], ids=["asking", "awaiting"])
+def test_the_broker_s_other_address_is_asked_at_once_and_once(facts: Facts) -> None:
+    trouble = BrokerError(FailureKind.UNREADABLE, "html", "A page.", other_place="there")
+    found = decide(facts, trouble, NOW)
+    assert (found.run, found.place, found.wait, found.ticket) == (facts.state, "there", timedelta(0), None)
+    back = BrokerError(FailureKind.UNREADABLE, "html", "A page.", other_place="here")
+    again = decide(replace(facts, place="there"), back, NOW)
+    assert (again.run, again.place) == ((FAILED if facts is ASKING else AWAITS), None)
+    assert again.wait > timedelta(0) or again.run is FAILED
+
+
+def test_the_address_that_answers_is_asked_until_a_ticket_says_where_to_look() -> None:
+    there = replace(AWAITING, place="there")
+    assert decide(there, Pending(), NOW).place == "there"
+    assert decide(there, Postponed(timedelta(seconds=1)), NOW).place == "there"
+    refused = BrokerError(FailureKind.NO_SUCH_PERIOD, "1003", "No.")
+    assert decide(replace(ASKING, place="there"), refused, NOW).place == "there"
+    assert decide(replace(ASKING, place="there"), Requested(Ticket("1")), NOW).place is None
+
+
 def test_a_rate_limit_waits_a_minute_and_more_and_only_so_often() -> None:
     limited = BrokerError(FailureKind.RATE_LIMITED, "1018", "Slow.")
     assert decide(ASKING, limited, NOW).wait >= timedelta(seconds=60)

@@ -57,7 +57,7 @@ class PaperBroker:
     def allowance_name(self, credentials: Credentials) -> str:
         return credentials["secret"]
 
-    def request(self, credentials: Credentials, window: Window) -> Ticket:
+    def request(self, credentials: Credentials, window: Window, place: str | None = None) -> Ticket:
         self.requests += 1
         if window.first and window.last:
             self.windows.append((window.first, window.last))
@@ -65,7 +65,7 @@ class PaperBroker:
             raise self.failure
         return Ticket("letter-1")
 
-    def collect(self, credentials: Credentials, ticket: Ticket) -> Ready:
+    def collect(self, credentials: Credentials, ticket: Ticket, place: str | None = None) -> Ready:
         return Ready(BytesIO(self.statement), len(self.statement))
 
     def read(

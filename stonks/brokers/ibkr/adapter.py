@@ -68,11 +68,12 @@ class IbkrBroker:
     def allowance_name(self, credentials: Credentials) -> str:
         return credentials["token"].strip()
 
-    def request(self, credentials: Credentials, window: Window) -> Ticket:
-        return self._client.send_request(credentials["token"].strip(), credentials["query_id"].strip(), window)
+    def request(self, credentials: Credentials, window: Window, place: str | None = None) -> Ticket:
+        token, query_id = credentials["token"].strip(), credentials["query_id"].strip()
+        return self._client.send_request(token, query_id, window, place)
 
-    def collect(self, credentials: Credentials, ticket: Ticket) -> Ready | Pending:
-        return self._client.get_statement(credentials["token"].strip(), ticket)
+    def collect(self, credentials: Credentials, ticket: Ticket, place: str | None = None) -> Ready | Pending:
+        return self._client.get_statement(credentials["token"].strip(), ticket, place)
 
     def read(
         self,

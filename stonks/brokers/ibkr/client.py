@@ -55,9 +55,8 @@ _NO_PROXIES: dict[str, str | None] = {"http": None, "https": None, "all": None}
 class Limits:
     connect_seconds: float = 10
     read_seconds: float = 60  # between two pieces of an answer
-    total_seconds: float = 240  # for a whole step, redirects and the other host included
+    total_seconds: float = 240  # for a whole step, redirects included
     body_bytes: int = 64 * 1024 * 1024  # of one answer, unpacked
-    spacing_seconds: float = 1  # IBKR: one request a second with a token, at whichever host
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +71,8 @@ class _Answer:
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
-    """Why there is no answer. `elsewhere`: the steps for which IBKR's other host is worth a call."""
+    """Why there is no answer. `elsewhere`: the steps that IBKR's other host may be asked instead: where that can help and
+    cannot have IBKR make a second statement."""
 
     kind: FailureKind
     code: str
@@ -81,11 +81,17 @@ class _Failure:
     remedy: str = TRY_LATER
     retry_after: timedelta | None = None
 
-    def error(self) -> BrokerError:
-        return BrokerError(self.kind, self.code, self.message, remedy=self.remedy, retry_after=self.retry_after)
+    def error(self, other_place: str | None = None) -> BrokerError:
+        return BrokerError(
+            self.kind,
+            self.code,
+            self.message,
+            remedy=self.remedy,
+            retry_after=self.retry_after,
+            other_place=other_place,
+        )
 
 
-_UNREACHABLE = "unreachable"
 _TIMEOUT = _Failure(FailureKind.NOT_NOW, "timeout", "IBKR's service did not answer in time.")
 _UNINTELLIGIBLE = _Failure(
     FailureKind.UNREADABLE,
@@ -125,10 +131,10 @@ class FlexClient:
         self._sessions = threading.local()
         hide_tokens_in_logs()
 
-    def send_request(self, token: str, query_id: str, window: Window) -> Ticket:
-        """Ask IBKR to make a statement. Raises BrokerError."""
+    def send_request(self, token: str, query_id: str, window: Window, place: str | None = None) -> Ticket:
+        """Ask IBKR to make a statement, at the host of that origin. Raises BrokerError."""
         parameters = {"t": token, "q": query_id, "v": "3", **_period(window)}
-        answer = self._ask(Step.REQUEST, f"{self._hosts.base_url}/SendRequest", parameters)
+        answer = self._ask(Step.REQUEST, self._hosts.at(place, f"{self._hosts.base_url}/SendRequest"), parameters)
         try:
             envelope = read_envelope(answer.prefix)
         finally:
@@ -149,11 +155,12 @@ class FlexClient:
             raise _UNINTELLIGIBLE.error()
         return Ticket(envelope.reference, self._hosts.statement_url(envelope.url))
 
-    def get_statement(self, token: str, ticket: Ticket) -> Ready | Pending:
-        """Fetch the statement of `ticket`, or learn that it is still being made. Raises BrokerError."""
+    def get_statement(self, token: str, ticket: Ticket, place: str | None = None) -> Ready | Pending:
+        """Fetch the statement of `ticket`, or learn that it is still being made, at the host of that origin, else at the
+        one the ticket names. Raises BrokerError."""
         default = f"{self._hosts.base_url}/GetStatement"
         url = (self._hosts.statement_url(ticket.url) if ticket.url else None) or default
-        answer = self._ask(Step.COLLECT, url, {"t": token, "q": ticket.reference, "v": "3"})
+        answer = self._ask(Step.COLLECT, self._hosts.at(place, url), {"t": token, "q": ticket.reference, "v": "3"})
         if shape_of(answer.prefix) is Shape.STATEMENT:
             return Ready(answer.body, answer.size)
         answer.close()
@@ -167,18 +174,9 @@ class FlexClient:
         return pending
 
     def _ask(self, step: Step, url: str, parameters: dict[str, str]) -> _Answer:
-        """The answer to one call, tried once more at IBKR's other host where that can help and cannot do harm."""
-        deadline = time.monotonic() + self._limits.total_seconds
-        found = self._call(step, url, parameters, deadline)
-        if isinstance(found, _Failure) and step in found.elsewhere:
-            other = self._hosts.other(url)
-            if other and found.code != _UNREACHABLE:  # the first host had the token's request of this second
-                time.sleep(self._limits.spacing_seconds)
-            again = self._call(step, other, parameters, deadline) if other else found
-            # The first failure is the one to tell: it is about the service that was configured.
-            found = found if isinstance(again, _Failure) else again
+        found = self._call(step, url, parameters, time.monotonic() + self._limits.total_seconds)
         if isinstance(found, _Failure):
-            raise found.error()
+            raise found.error(self._hosts.other(url) if step in found.elsewhere else None)
         return found
 
     def _call(self, step: Step, url: str, parameters: dict[str, str], deadline: float) -> _Answer | _Failure:
@@ -328,7 +326,7 @@ def _transport_failure(error: Exception) -> _Failure:
     if never_connected:
         return _Failure(
             FailureKind.NOT_NOW,
-            _UNREACHABLE,
+            "unreachable",
             "IBKR's service could not be reached from this machine.",
             elsewhere=_EITHER,
             remedy=f"{TRY_LATER} If it lasts, look at this machine’s connection to the internet.",

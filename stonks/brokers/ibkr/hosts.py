@@ -28,10 +28,14 @@ class Hosts:
         return origin(url) in self._allowed
 
     def other(self, url: str) -> str | None:
-        """The same address on the other of the two hosts; None when there is none."""
+        """The origin that stands for that of `url`; None when there is none."""
         here = origin(url)
         others = [there for there in self._allowed if there != here]
-        return others[0] + _path_and_query(url) if here in self._allowed and others else None
+        return others[0] if here in self._allowed and others else None
+
+    def at(self, place: str | None, url: str) -> str:
+        """The address on the host of that origin; as it is when that is none of the service's."""
+        return origin(place) + _path_and_query(url) if place and self.allows(place) else url
 
     def redirect_target(self, here: str, told: str) -> str | None:
         """The address that `told`, found at `here`, leads to; None when it may not be followed."""

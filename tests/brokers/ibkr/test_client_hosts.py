@@ -92,7 +92,10 @@ def test_beside_another_configured_service_only_that_very_address_counts() -> No
 
 
 def test_ibkrs_hosts_stand_for_each_other() -> None:
-    assert Hosts(IBKR).other(f"{IBKR}/GetStatement?a=b") == f"{IBKR}/GetStatement?a=b".replace("ndc", "gdc")
+    hosts = Hosts(IBKR)
+    other = hosts.other(f"{IBKR}/GetStatement")
+    assert other == "https://gdcdyn.interactivebrokers.com"
+    assert hosts.at(other, f"{IBKR}/GetStatement?a=b") == f"{IBKR}/GetStatement?a=b".replace("ndc", "gdc")
 
 
 def test_the_address_in_a_receipt_is_used_when_it_is_the_equal_and_ignored_when_foreign(
@@ -113,7 +116,11 @@ def test_a_kept_ticket_with_a_foreign_address_is_collected_at_home(here: Practic
 
 
 def collected(broker: IbkrBroker, ticket: Ticket) -> bytes:
-    outcome = broker.collect(CREDENTIALS, ticket)
+    return collected_at(broker, ticket, None)
+
+
+def collected_at(broker: IbkrBroker, ticket: Ticket, place: str | None) -> bytes:
+    outcome = broker.collect(CREDENTIALS, ticket, place)
     assert isinstance(outcome, Ready)
     with outcome.body as body:
         return body.read()
@@ -155,21 +162,36 @@ def test_redirects_in_a_circle_end(here: PracticeBroker) -> None:
     assert len(here.calls) == 4
 
 
-def test_a_host_that_cannot_be_reached_or_talks_nonsense_is_replaced_by_the_other_one_once(
+def test_a_host_that_cannot_be_reached_or_talks_nonsense_names_the_other_one(
     here: PracticeBroker, there: PracticeBroker
 ) -> None:
     dead = nobody()
     broker = IbkrBroker(f"{dead}/FlexWebService", first_wait=timedelta(), pair=(dead, origin(there.url)))
-    ticket = broker.request(CREDENTIALS, YEAR)
+    with pytest.raises(BrokerError) as caught:
+        broker.request(CREDENTIALS, YEAR)
+    assert (caught.value.code, caught.value.other_place) == ("unreachable", origin(there.url))
+    ticket = broker.request(CREDENTIALS, YEAR, caught.value.other_place)
     assert collected(broker, ticket) == b"from there"
     here.script("SendRequest", [PAGE])
-    assert twins(here, there).request(CREDENTIALS, YEAR).url == there.url + "/GetStatement"
-    here.script("SendRequest", [PAGE])
-    there.script("SendRequest", [PAGE])
-    with pytest.raises(BrokerError) as caught:
+    here.script("GetStatement", [PAGE])
+    calls = len(there.calls)
+    with pytest.raises(BrokerError) as refused:
         twins(here, there).request(CREDENTIALS, YEAR)
-    assert caught.value.code == "html"
-    assert there.calls[-1].at - here.calls[-1].at >= 1  # one request a second with a token
+    with pytest.raises(BrokerError) as lost:
+        twins(here, there).collect(CREDENTIALS, Ticket("4310000001"))
+    assert refused.value.other_place == lost.value.other_place == origin(there.url)
+    assert len(there.calls) == calls  # one call each; the second host is another step
+
+
+def test_the_place_of_a_step_goes_before_the_address_in_the_receipt_and_only_within_the_service(
+    here: PracticeBroker, there: PracticeBroker
+) -> None:
+    ticket = Ticket("4310000001", here.url + "/GetStatement")
+    there.script("GetStatement", [b"theirs"])
+    assert collected_at(twins(here, there), ticket, origin(there.url)) == b"theirs"
+    here.script("GetStatement", [b"ours"] * 2)
+    assert collected_at(alone(here), ticket, origin(there.url)) == b"ours"
+    assert collected_at(twins(here, there), ticket, "https://evil.example") == b"ours"
 
 
 def test_a_request_that_may_have_arrived_is_not_made_a_second_time_at_the_other_host(
@@ -177,13 +199,13 @@ def test_a_request_that_may_have_arrived_is_not_made_a_second_time_at_the_other_
 ) -> None:
     for answer in (Answer(b"<Flex", break_after=2), 503, "1001"):
         here.script("SendRequest", [answer])
-        with pytest.raises(BrokerError):
+        with pytest.raises(BrokerError) as caught:
             twins(here, there).request(CREDENTIALS, YEAR)
-    assert there.calls == []
+        assert caught.value.other_place is None
 
 
 def test_a_service_of_another_name_has_no_other_host(here: PracticeBroker) -> None:
     here.script("SendRequest", [PAGE])
-    with pytest.raises(BrokerError):
+    with pytest.raises(BrokerError) as caught:
         alone(here).request(CREDENTIALS, YEAR)
-    assert len(here.calls) == 1
+    assert caught.value.other_place is None
