@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import flask_migrate
 import pytest
@@ -17,6 +17,7 @@ from stonks.db import Base, db
 from stonks.factory import create_app
 from stonks.ledger.tables import StatementReading
 from stonks.migrating import init_app, upgrade
+from stonks.sync.tables import Lockout
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -77,5 +78,46 @@ def test_statements_kept_before_can_be_read_again_as_their_connection_reads(empt
             (one.portfolio_id, one.statement_id, one.broker, one.origin, one.only_currency, one.day_first, one.read_at)
             for one in readings
         ] == [(1, 1, "paper", "sync", "USD", True, now), (2, 3, "ibkr", "upload", None, None, now)]
+        db.session.remove()
+        db.engine.dispose()
+
+
+def test_lockouts_told_before_they_were_kept_by_token_still_hold(empty_app: Flask) -> None:
+    now = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    later = now + timedelta(hours=20)
+    with empty_app.app_context():
+        flask_migrate.upgrade(revision="0021")
+        tables = MetaData()
+        tables.reflect(db.engine)
+        tied = {
+            "broker": "paper", "public_fields": "{}", "credentials_version": 1, "state": "LOCKED_OUT",
+            "state_since": now, "slot": 1, "tries": 0, "created_at": now,
+        }  # fmt: skip
+        run = {
+            "portfolio_id": 1, "broker": "paper", "reason": "test", "state": "FAILED", "step": 1, "attempts": 0,
+            "requests": 1, "credentials_version": 0, "with_period": True, "started_over": False, "queued_at": now,
+        }  # fmt: skip
+        user = {"email": "a@example.com", "password_hash": "x", "session_epoch": 0, "created_at": now}
+        mine = {"user_id": 1, "base_currency": "EUR", "created_at": now}
+        met = {**run, "failure": "locked_out"}
+        with db.engine.begin() as connection:
+            for table, rows in (
+                ("users", [user]),
+                ("portfolios", [{**mine, "name": "A"}, {**mine, "name": "B"}]),
+                ("connections", [
+                    {**tied, "portfolio_id": 1, "allowance": "both", "locked_until": later},
+                    {**tied, "portfolio_id": 2, "allowance": "free", "locked_until": None},
+                ]),
+                ("sync_runs", [
+                    {**met, "allowance": "both", "finished_at": now},
+                    {**met, "allowance": "tested", "finished_at": now - timedelta(hours=3)},
+                    {**met, "allowance": "tested", "finished_at": now},
+                    {**run, "allowance": "free", "finished_at": now, "failure": "not_now"},
+                ]),
+            ):  # fmt: skip
+                connection.execute(tables.tables[table].insert(), rows)
+        flask_migrate.upgrade()
+        found = {one.allowance: one.until for one in db.session.scalars(select(Lockout))}
+        assert found == {"both": later, "tested": now + timedelta(hours=12)}
         db.session.remove()
         db.engine.dispose()

@@ -10,6 +10,6 @@ To read once, in this order:
               begin and end a run; find what is due; say when the next one is; mend what a wrong clock wrote
   connecting, views, credentials, windows, uploading, telling, resealing
               what people do and see
-  allowance, pricing
-              a token's pace; prices from elsewhere, by the same rules
+  allowance, lockouts, pricing
+              a token's pace and its lockouts; prices from elsewhere, by the same rules
 """

@@ -19,7 +19,7 @@ from stonks.core.records import Period
 from stonks.db import db, transaction
 from stonks.ledger import archive, importing
 from stonks.services import services
-from stonks.sync import credentials, views, windows
+from stonks.sync import credentials, lockouts, views, windows
 from stonks.sync import runs as rows
 from stonks.sync.borrowing import SAME_DAY
 from stonks.sync.credentials import TestedAs
@@ -240,7 +240,7 @@ def _restart(
     kept = archive.take_tested(row.portfolio_id, name, now)
     if kept is None and only_reads_otherwise:
         kept = archive.of_the_day(row.portfolio_id, name, now - SAME_DAY)
-    locked = rows.locked_out_until(row.allowance, now)
+    locked = lockouts.ends(row.allowance, now)
     if locked is not None and kept is None:
         words = "The broker has locked this token for some hours. The first sync starts when that is over."
         row.enter(ConnectionState.LOCKED_OUT, now, message=words)
@@ -263,7 +263,7 @@ def _under_way(test: SyncRun) -> TestedAs | None:
 
 
 def _refuse_while_locked(allowance: str | None, now: datetime) -> None:
-    until = rows.locked_out_until(allowance, now)
+    until = lockouts.ends(allowance, now)
     if until is not None:
         raise InvalidInput(
             {"connection": f"The broker has locked this token. Nothing is asked until {until:%Y-%m-%d %H:%M} UTC."}

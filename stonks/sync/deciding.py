@@ -47,6 +47,11 @@ def decide(facts: Facts, outcome: Outcome, now: datetime) -> Transition:
     return _beside_the_schedule(found) if facts.is_window else found
 
 
+def lockout(error: BrokerError) -> timedelta | None:
+    """For how long a broker that said this takes nothing with the token; None = it did not speak of a lockout."""
+    return max(LOCKOUT, error.retry_after or timedelta(0)) if error.kind is FailureKind.LOCKED_OUT else None
+
+
 def _decided(facts: Facts, outcome: Outcome, now: datetime) -> Transition:
     stay = Transition(facts.state, with_period=facts.with_period, started_over=facts.started_over, place=facts.place)
     match outcome:
@@ -102,8 +107,7 @@ def _refused(facts: Facts, stay: Transition, error: BrokerError, now: datetime) 
         case FailureKind.CREDENTIALS | FailureKind.QUERY:
             return _turned_down(facts, stay, error, now)
         case FailureKind.LOCKED_OUT:
-            lock = max(LOCKOUT, error.retry_after or timedelta(0))
-            return _failed(error, ConnectionState.LOCKED_OUT, NextSync.UNLOCKED, lock=lock)
+            return _failed(error, ConnectionState.LOCKED_OUT, NextSync.UNLOCKED, lock=lockout(error))
         case FailureKind.RATE_LIMITED:
             return _rate_limited(facts, stay, error, now)
         case FailureKind.NO_SUCH_PERIOD if not awaiting and facts.with_period and not facts.is_window:

@@ -13,7 +13,7 @@ from stonks.core.errors import SecretUnreadable
 from stonks.db import db, transaction
 from stonks.ledger.tables import KeptStatement, StatementPart
 from stonks.services import services
-from stonks.sync import credentials, views
+from stonks.sync import credentials, lockouts, views
 from stonks.sync.tables import Connection, SyncRun
 
 _SEALED = (
@@ -52,8 +52,8 @@ def reseal_all() -> ResealOutcome:
 
 
 def _name_again(connection: Connection) -> None:
-    """Names as they are made now: the allowance's, in the connection and in what its runs remember of lockouts, and
-    the one by which other portfolios on the same query find a statement."""
+    """Names as they are made now: the allowance's, in the connection, its runs and its lockout, and the one by which
+    other portfolios on the same query find a statement."""
     broker = services().brokers.get(connection.broker)
     fields = views.saved_fields(connection)
     if broker is None or fields is None:
@@ -64,5 +64,7 @@ def _name_again(connection: Connection) -> None:
         same = credentials.name_of(services().vault, broker.code, fields)
         since = KeptStatement.kept_at >= connection.credentials_saved_at
         db.session.execute(update(KeptStatement).where(*fetched, since).values(credentials_name=same))
-        db.session.execute(update(SyncRun).where(SyncRun.allowance == connection.allowance).values(allowance=name))
+        if connection.allowance is not None:
+            db.session.execute(update(SyncRun).where(SyncRun.allowance == connection.allowance).values(allowance=name))
+            lockouts.rename(connection.allowance, name)
         connection.allowance = name

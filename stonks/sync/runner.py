@@ -24,7 +24,8 @@ from stonks.db import db, transaction
 from stonks.ledger import archive, repeats, snapshot
 from stonks.ledger.repeats import ReadAs
 from stonks.services import services
-from stonks.sync import borrowing, pace, runs
+from stonks.sync import borrowing, lockouts, pace, runs
+from stonks.sync.deciding import lockout
 from stonks.sync.settling import Arrival, settle
 from stonks.sync.states import (
     LIVE,
@@ -92,7 +93,7 @@ def advance(run_id: int, step: int, now: datetime, elsewhere: Elsewhere | None =
     if borrowing.is_being_tested(this):
         settle(run_id, this.claimed, Postponed(_TEST_UNDER_WAY, _TEST_UNDER_WAY_WORDS), now)
         return
-    locked = runs.locked_out_until(this.allowance, now)
+    locked = lockouts.ends(this.allowance, now)
     if locked is not None:
         settle(run_id, this.claimed, Locked(locked), now)
         return
@@ -159,6 +160,7 @@ def _ask(this: Step, elsewhere: Elsewhere | None) -> None:
     if not isinstance(answer, Ready):
         if isinstance(answer, BrokerError):
             _log_refusal(this, answer)
+            _note_lockout(this, answer, now)
             kept = borrowing.instead_of_a_refused_one(this, answer, now)
             if kept is not None:
                 _import_kept(this, kept)
@@ -170,6 +172,14 @@ def _ask(this: Step, elsewhere: Elsewhere | None) -> None:
             _take_in(this, body, now, kept_statement=None)
         elif not elsewhere(this.run_id, this.number, body):  # the broker keeps it: it is fetched again
             settle(this.run_id, this.claimed, Postponed(_BUSY, _BUSY_WORDS), now)
+
+
+def _note_lockout(this: Step, error: BrokerError, now: datetime) -> None:
+    """Whatever became of the run or its portfolio meanwhile: whoever asks next with this token has to know."""
+    lock = lockout(error)
+    if lock is not None and this.allowance is not None:
+        with transaction():
+            lockouts.note(this.allowance, now + lock)
 
 
 def _call(this: Step) -> Outcome | Ready:

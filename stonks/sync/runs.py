@@ -12,11 +12,10 @@ from datetime import datetime, timedelta
 from redis import RedisError
 from sqlalchemy import func, select
 
-from stonks.brokers.errors import FailureKind
 from stonks.core.records import Period
 from stonks.db import db
 from stonks.services import services
-from stonks.sync.states import LOCKOUT, RunState
+from stonks.sync.states import RunState
 from stonks.sync.tables import Connection, SyncRun
 
 log = logging.getLogger(__name__)
@@ -107,26 +106,6 @@ def locked_connection(connection_id: int | None) -> Connection | None:
 
 def locked_run(run_id: int) -> SyncRun | None:
     return db.session.get(SyncRun, run_id, with_for_update=True, populate_existing=True)
-
-
-def locked_out_until(allowance: str | None, now: datetime) -> datetime | None:
-    """When the broker's lockout of a token ends, whichever run or test met it; None = it is not locked out."""
-    if allowance is None:
-        return None
-    of_connections = db.session.scalar(
-        select(func.max(Connection.locked_until)).where(
-            Connection.allowance == allowance, Connection.locked_until > now
-        )
-    )
-    met = db.session.scalar(
-        select(func.max(SyncRun.finished_at)).where(
-            SyncRun.allowance == allowance,
-            SyncRun.failure == FailureKind.LOCKED_OUT,
-            SyncRun.finished_at > now - LOCKOUT,
-        )
-    )
-    ends = [end for end in (of_connections, met and met + LOCKOUT) if end is not None]
-    return max(ends, default=None)
 
 
 def requests_today(connection_id: int, now: datetime) -> int:

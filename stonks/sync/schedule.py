@@ -16,7 +16,7 @@ from stonks import presence
 from stonks.db import db, look, transaction
 from stonks.ledger import archive
 from stonks.services import services
-from stonks.sync import clock, pricing, runs, windows
+from stonks.sync import clock, lockouts, pricing, runs, windows
 from stonks.sync.states import LIVE, STOPPED, ConnectionState
 from stonks.sync.tables import Connection, SyncRun
 from stonks.sync.timing import next_regular
@@ -90,6 +90,7 @@ def prune(now: datetime) -> None:
     with transaction():
         db.session.execute(delete(SyncRun).where(SyncRun.finished_at < now - settings.keep_runs))
         db.session.execute(delete(SyncRun).where(SyncRun.reason == "test", SyncRun.finished_at < now - KEEP_TESTS))
+        lockouts.prune(now)
     archive.prune(now, settings.keep_statements)
 
 
@@ -113,7 +114,7 @@ def _started(connection_id: int, now: datetime) -> SyncRun | None:
     if row.state in STOPPED or row.sealed_credentials is None:
         row.next_run_at = None
         return None
-    locked = runs.locked_out_until(row.allowance, now)
+    locked = lockouts.ends(row.allowance, now)
     if locked is not None:  # met by another portfolio or a test with the same token
         row.enter(ConnectionState.LOCKED_OUT, now, message="The broker has locked this token for some hours.")
         row.locked_until = row.next_run_at = locked

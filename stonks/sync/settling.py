@@ -14,7 +14,6 @@ from typing import Any, BinaryIO
 from sqlalchemy import select
 
 from stonks.brokers.contract import Broker
-from stonks.brokers.errors import BrokerError, FailureKind
 from stonks.core.records import StatementSummary
 from stonks.db import db, transaction
 from stonks.ledger import archive, snapshot
@@ -60,12 +59,9 @@ def settle(
         if run is None or run.step != step or run.state not in LIVE:
             ids = {"run": run_id, "connection": found.connection_id if found else None}
             log.info("run %s: taken over or ended meanwhile", run_id, extra=ids)
-            if run is not None and run.finished_at is not None:
-                _note_lockout(run, outcome)
             return
         if run.reason != "test" and not _still_connected(run, connection):
             runs.cancel(run, runs.CANCELLED_BY_CHANGE, now)
-            _note_lockout(run, outcome)
             return
         broker = services().brokers[run.broker]
         if forget_kept:
@@ -83,12 +79,6 @@ def settle(
         runs.wake(run_id, due)
     if arrival is not None and arrival.compared is not None and found is not None:
         snapshot.catch_up(found.portfolio_id)
-
-
-def _note_lockout(run: SyncRun, outcome: Outcome) -> None:
-    """Of a run that was ended before its answer came: whoever asks next with this token has to know of the lockout."""
-    if isinstance(outcome, BrokerError) and outcome.kind is FailureKind.LOCKED_OUT:
-        run.failure, run.code = outcome.kind, outcome.code
 
 
 def _still_connected(run: SyncRun, connection: Connection | None) -> bool:

@@ -17,10 +17,7 @@ class Connection(Base):
     """A portfolio's tie to a broker. One per portfolio; disconnecting keeps the row without its secret."""
 
     __tablename__ = "connections"
-    __table_args__ = (
-        Index("ix_connections_due", "next_run_at"),
-        Index("ix_connections_allowance", "allowance", "locked_until"),  # who shares a token, and whether it is locked
-    )
+    __table_args__ = (Index("ix_connections_due", "next_run_at"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     portfolio_id: Mapped[int] = mapped_column(ForeignKey("portfolios.id", ondelete="CASCADE"), unique=True)
@@ -55,6 +52,15 @@ class Connection(Base):
         if self.state != state:
             self.state, self.state_since = state, now
         self.state_code, self.state_message, self.state_remedy = code, message or None, remedy or None
+
+
+class Lockout(Base):
+    """What the broker said of a token to whoever asked with it. Outlives connections and portfolios."""
+
+    __tablename__ = "lockouts"
+
+    allowance: Mapped[str] = mapped_column(String(32), primary_key=True)
+    until: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class SyncRun(Base):

@@ -195,10 +195,10 @@ def test_a_sync_looks_at_no_table_of_connections_or_runs_as_a_whole(desk: Desk) 
 
     # Without a WHERE it is the desk's own, which asks for the newest run.
     selects = {query: values for query, values in asked if query.startswith("SELECT") and "WHERE" in query}
-    assert any("locked_until" in statement for statement in selects)
+    assert any("FROM lockouts" in statement for statement in selects)
     with db.engine.connect() as connection:
         for statement, values in selects.items():
             plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)  # type: ignore[arg-type]
             # A maximum without an index is a "SEARCH" too.
-            steps = [one.detail for one in plan if one.detail.split()[1] in ("connections", "sync_runs")]
+            steps = [one.detail for one in plan if one.detail.split()[1] in ("connections", "sync_runs", "lockouts")]
             assert all(" USING " in step for step in steps), (statement, steps)

@@ -20,9 +20,9 @@ from stonks.sync.tables import SyncRun
 from tests.sync.conftest import Desk, refusal
 
 
-def sibling_of(desk: Desk, *, email: str | None = None) -> Desk:
+def sibling_of(desk: Desk, *, email: str | None = None, owner: int | None = None) -> Desk:
     """Another portfolio with the same credentials, of the same owner unless another is named."""
-    owner = desk.portfolio().user_id
+    owner = owner or desk.portfolio().user_id
     with transaction():
         if email is not None:
             user = User(email=email, password_hash="x", session_epoch=0, created_at=desk.clock())
