@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from redis import Redis, RedisError
@@ -70,6 +71,15 @@ def stop_leftover(settings: Settings) -> None:
         pass
     finally:
         client.close()
+
+
+def remove_socket(settings: Settings) -> None:
+    """After the server has ended: its socket, and the folder that was made for it outside the data folder."""
+    socket = settings.redis_socket
+    socket.unlink(missing_ok=True)
+    if socket.parent != settings.run_folder:
+        with suppress(OSError):  # never made, or not ours to remove
+            socket.parent.rmdir()
 
 
 def wait_for(url: str, seconds: float) -> None:

@@ -133,6 +133,8 @@ class Supervisor:
         others = [child for child in self._children if child.name != "redis"]
         _end(others, _ASK_TWICE_AFTER, _KILL_AFTER)
         _end(redis, 0.4, 0.5)
+        if redis:
+            embedded_redis.remove_socket(self._settings)
 
 
 def _end(children: list[Child], ask_again: float, kill: float) -> None:

@@ -91,4 +91,7 @@ def test_the_demo_survives_a_kill_and_says_how_to_sign_in_each_time(running: Run
         for said in (running.output.read_text(), again.output.read_text()):
             assert "demo@example.com" in said
         assert "Traceback" not in said
+        beside = running.data.parents[1]
+        assert list(beside.glob("stonks-*/redis.sock"))
         again.stop(signal.SIGINT)
+        assert not list(beside.glob("stonks-*"))
