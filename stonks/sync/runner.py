@@ -79,8 +79,12 @@ def advance(run_id: int, step: int, now: datetime, elsewhere: Elsewhere | None =
     if run.attempts >= MOST_ATTEMPTS:
         settle(run_id, step, GAVE_UP, now)
         return
+    broker = services().brokers.get(run.broker)
+    if broker is None:
+        _cancel_as_unknown(run_id, step, now)
+        return
     try:
-        this = read(run, services().brokers[run.broker])
+        this = read(run, broker)
     except SecretUnreadable:
         settle(run_id, step, SEALED, now)
         return
@@ -136,6 +140,14 @@ def let_go(run_id: int, step: int, now: datetime) -> None:
             run.step += 1
             run.lease_until = None
             run.due_at = now + _STUMBLED
+
+
+def _cancel_as_unknown(run_id: int, step: int, now: datetime) -> None:
+    with transaction():
+        run = runs.locked_run(run_id)
+        if run is not None and run.step == step and run.state in LIVE:
+            log.warning("run %s: no broker %r is known here", run_id, run.broker, extra={"run": run_id})
+            runs.cancel(run, runs.CANCELLED_AS_UNKNOWN, now)
 
 
 def _claim(this: Step, now: datetime) -> bool:

@@ -25,6 +25,10 @@ BY_HAND = ("manual", "window")  # reasons that do not count as the day's automat
 CANCELLED_BY_CHANGE = "The connection was changed meanwhile; nothing was imported."
 CANCELLED_BY_DISCONNECT = "The portfolio was disconnected meanwhile; nothing was imported."
 CANCELLED_BY_TEST = "A newer test took its place."
+CANCELLED_AS_UNKNOWN = (
+    "This version of Stonksfolio does not know the broker of this connection; nothing was asked for or imported. Run "
+    "the version that the broker was connected with, or connect the portfolio anew."
+)
 _DAY = timedelta(hours=20)  # a day's tries: a little less, so that yesterday's slot does not count today
 
 

@@ -27,6 +27,7 @@ AT_ONCE = 500  # rows looked at by one tick; the next one takes the rest
 KEEP_TESTS = timedelta(days=7)
 PRUNE_EVERY = timedelta(hours=1)
 AFTER_A_WINDOW = timedelta(minutes=5)
+UNKNOWN_BROKER_WAIT = timedelta(hours=4)  # until it is seen whether this version was replaced by one that knows it
 
 # Asked again and again for years, so made once. Each is a search in an index, however many rows are not due.
 _DUE = (
@@ -119,8 +120,13 @@ def _started(connection_id: int, now: datetime) -> SyncRun | None:
         row.enter(ConnectionState.LOCKED_OUT, now, message="The broker has locked this token for some hours.")
         row.locked_until = row.next_run_at = locked
         return None
+    broker = services().brokers.get(row.broker)
+    if broker is None:
+        log.warning("connection %s: no broker %r is known here", row.id, row.broker, extra={"connection": row.id})
+        row.next_run_at = now + UNKNOWN_BROKER_WAIT
+        return None
     # Ahead of the run's own word on it: whatever becomes of the run, tomorrow comes.
-    row.next_run_at = next_regular(services().brokers[row.broker], row.slot, now, services().settings.sync_every)
+    row.next_run_at = next_regular(broker, row.slot, now, services().settings.sync_every)
     live = runs.live_run(row.id)
     if live is not None:
         if live.reason == windows.REASON:  # some days of a person's choice are not the day's sync, which comes after

@@ -220,6 +220,21 @@ def make_desk(app: Flask, clock: Clock, broker: FakeBroker) -> Desk:
     return Desk(app, clock, broker, portfolio.id)
 
 
+def sibling_of(desk: Desk, *, email: str | None = None, owner: int | None = None) -> Desk:
+    """Another portfolio with the same credentials, of the same owner unless another is named."""
+    owner = owner or desk.portfolio().user_id
+    with transaction():
+        if email is not None:
+            user = User(email=email, password_hash="x", session_epoch=0, created_at=desk.clock())
+            db.session.add(user)
+            db.session.flush()
+            owner = user.id
+        portfolio = Portfolio(user_id=owner, name="Sibling", base_currency="EUR", created_at=desk.clock())
+        db.session.add(portfolio)
+        db.session.flush()
+    return replace(desk, portfolio_id=portfolio.id)
+
+
 @pytest.fixture
 def desk(app: Flask, clock: Clock, broker: FakeBroker) -> Desk:
     return make_desk(app, clock, broker)

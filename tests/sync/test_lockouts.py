@@ -11,8 +11,7 @@ from stonks.core.errors import InvalidInput
 from stonks.db import transaction
 from stonks.ledger import portfolios
 from stonks.sync import lockouts, runner, schedule
-from tests.sync.conftest import Desk, refusal
-from tests.sync.test_siblings import sibling_of
+from tests.sync.conftest import Desk, refusal, sibling_of
 
 TOLD = refusal(FailureKind.LOCKED_OUT, "1025")
 

@@ -13,12 +13,12 @@ from sqlalchemy.exc import IntegrityError
 
 from stonks.db import db, transaction
 from stonks.services import services
-from stonks.sync import runner, runs, schedule
+from stonks.sync import connecting, runner, runs, schedule
 from stonks.sync.states import MOST_ATTEMPTS
 from stonks.sync.tables import SyncRun
 from stonks.sync.timing import SLOTS, slot_for
 from tests.conftest import Clock
-from tests.sync.conftest import Desk, FakeBroker, make_desk
+from tests.sync.conftest import Desk, FakeBroker, make_desk, sibling_of
 
 QUEUE = "rq:queue:sync"
 
@@ -129,6 +129,32 @@ def test_old_runs_are_forgotten(desk: Desk) -> None:
     assert [run.reason for run in db.session.scalars(select(SyncRun))] == ["first"]
     schedule.prune(desk.clock() + timedelta(days=91))
     assert db.session.scalar(select(func.count()).select_from(SyncRun)) == 0
+
+
+def test_a_connection_to_a_broker_that_is_not_known_any_more_holds_up_nobody_and_goes_on_when_it_is(
+    desk: Desk, clock: Clock
+) -> None:
+    desk.save()
+    desk.finish()
+    other = sibling_of(desk)
+    other.save()
+    other.finish()
+    with transaction():
+        desk.connection().broker = "gone"
+    clock.now = max(desk.connection().next_run_at, other.connection().next_run_at)  # type: ignore[type-var]
+    assert schedule.tick(clock()) == 1
+    assert other.finish().state == "SUCCEEDED"
+
+    by_hand = connecting.sync_now(desk.portfolio_id, clock())
+    ended = desk.finish(by_hand)
+    assert (ended.state, ended.requests) == ("CANCELLED", 0)
+    assert "does not know the broker" in (ended.message or "")
+
+    with transaction():
+        desk.connection().broker = "ibkr"
+    clock.advance(hours=5)
+    schedule.tick(clock())
+    assert desk.finish().reason == "schedule"
 
 
 @pytest.mark.parametrize("kind", ["app", "pg_app"])

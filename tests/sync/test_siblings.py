@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
 import pytest
 from sqlalchemy import select
 
-from stonks.accounts.tables import User
 from stonks.brokers.errors import FailureKind
-from stonks.db import db, transaction
-from stonks.ledger.tables import Portfolio
+from stonks.db import db
 from stonks.sync import connecting, schedule
 from stonks.sync.allowance import SPACING
 from stonks.sync.states import ConnectionState, RunState
 from stonks.sync.tables import SyncRun
-from tests.sync.conftest import Desk, refusal
-
-
-def sibling_of(desk: Desk, *, email: str | None = None, owner: int | None = None) -> Desk:
-    """Another portfolio with the same credentials, of the same owner unless another is named."""
-    owner = owner or desk.portfolio().user_id
-    with transaction():
-        if email is not None:
-            user = User(email=email, password_hash="x", session_epoch=0, created_at=desk.clock())
-            db.session.add(user)
-            db.session.flush()
-            owner = user.id
-        portfolio = Portfolio(user_id=owner, name="Sibling", base_currency="EUR", created_at=desk.clock())
-        db.session.add(portfolio)
-        db.session.flush()
-    return replace(desk, portfolio_id=portfolio.id)
+from tests.sync.conftest import Desk, refusal, sibling_of
 
 
 def first_run_of(desk: Desk) -> SyncRun:
