@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Row, bindparam, select
 
 from stonks.db import db, read
 from stonks.ledger.entries import Line
@@ -20,6 +21,8 @@ CANCELLED = "cancelled"  # taken back, and nothing replaced it
 CORRECTED = "corrected"  # taken back and replaced
 CANCEL = "cancel"  # takes another entry back
 REPLACEMENT = "replacement"  # stands in for an entry that was taken back
+
+Told = Entry | Row[Any]  # an entry with all that was told of it
 
 
 _COUNTING = select(*Entry.__table__.c).where(
@@ -38,7 +41,7 @@ class Correction:
     """What an entry is within its history, and the whole of that in order: original, cancel, replacement …"""
 
     role: str
-    history: tuple[Line, ...]
+    history: tuple[Told, ...]
 
     @property
     def taken_back(self) -> bool:
@@ -83,17 +86,17 @@ def amendments_of(portfolio_id: int, entry_id: int) -> list[Amendment]:
     )
 
 
-def linked_corrections(entries: Iterable[Line]) -> dict[int, Correction]:
+def linked_corrections(entries: Iterable[Told]) -> dict[int, Correction]:
     """Pure: the corrections among trades and cancels, by entry id. A cancel whose original is not there stays alone."""
     ordered = sorted(entries, key=lambda entry: entry.id)
     open_trades = [entry for entry in ordered if not entry.cancels]
-    cancel_of: dict[int, Line] = {}
+    cancel_of: dict[int, Told] = {}
     for cancel in (entry for entry in ordered if entry.cancels):
         original = _original(cancel, [entry for entry in open_trades if entry.id not in cancel_of])
         if original is not None:
             cancel_of[original.id] = cancel
 
-    groups: dict[tuple[str | None, str | int], list[Line]] = defaultdict(list)
+    groups: dict[tuple[str | None, str | int], list[Told]] = defaultdict(list)
     for entry in open_trades:
         groups[entry.symbol, entry.external_id or entry.id].append(entry)
     found: dict[int, Correction] = {}
@@ -113,7 +116,7 @@ def linked_corrections(entries: Iterable[Line]) -> dict[int, Correction]:
     return found
 
 
-def _original(cancel: Line, candidates: list[Line]) -> Line | None:
+def _original(cancel: Told, candidates: list[Told]) -> Told | None:
     """The trade that a cancel takes back: the one it names, else the first with its day, size and price."""
     alike = [
         entry
@@ -134,7 +137,7 @@ def _original(cancel: Line, candidates: list[Line]) -> Line | None:
     return alike[0] if alike and cancel.original_id else None
 
 
-def _same_instrument(one: Line, other: Line) -> bool:
+def _same_instrument(one: Told, other: Told) -> bool:
     if one.currency != other.currency:
         return False
     if one.isin and other.isin:
