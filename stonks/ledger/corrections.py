@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from sqlalchemy import Row, bindparam, select
@@ -31,6 +32,11 @@ _COUNTING = select(*Entry.__table__.c).where(
 _OF_DAYS = _COUNTING.where(Entry.entry_date.in_(bindparam("days", expanding=True)))
 # A range and not the days one by one: with those, SQLite takes the index of all entries and reads every one of a day.
 _CANCELS = _COUNTING.where(Entry.entry_date.between(bindparam("first"), bindparam("last")), Entry.cancels)
+_DAYS_OF_CANCELS = (
+    select(Entry.entry_date)
+    .where(Entry.portfolio_id == bindparam("portfolio_id"), Entry.discarded_at.is_(None), Entry.cancels)
+    .distinct()
+)
 _MOVED = _COUNTING.where(
     Entry.symbol.in_(bindparam("symbols", expanding=True)), Entry.external_id.in_(bindparam("names", expanding=True))
 )
@@ -49,10 +55,18 @@ class Correction:
         return self.role != REPLACEMENT
 
 
-def of_entries(portfolio_id: int, shown: Sequence[Line]) -> dict[int, Correction]:
-    """Corrections that touch the entries shown, by entry id; those without are absent. At most three cheap queries."""
+def days_of_cancels(portfolio_id: int) -> frozenset[date]:
+    """On which something was taken back."""
+    return frozenset(day for (day,) in read(_DAYS_OF_CANCELS, portfolio_id=portfolio_id))
+
+
+def of_entries(
+    portfolio_id: int, shown: Sequence[Line], cancelled_on: frozenset[date] | None = None
+) -> dict[int, Correction]:
+    """Corrections that touch the entries shown, by entry id; those without are absent. At most three cheap queries;
+    none, most of the time, where `cancelled_on` has what days_of_cancels() found."""
     days = {entry.entry_date for entry in shown if entry.kind in ("TRADE", "FX")}
-    if not days:
+    if not days or (cancelled_on is not None and days.isdisjoint(cancelled_on)):
         return {}
     found = read(_CANCELS, portfolio_id=portfolio_id, first=min(days), last=max(days))
     cancels = [entry for entry in found if entry.entry_date in days]

@@ -164,18 +164,23 @@ def whole(portfolio: Portfolio, make: Callable[[], _T]) -> _T:
     return _consistent(portfolio, lambda _state: make())
 
 
-def of_entries(portfolio: Portfolio, asked: tuple[Any, ...], make: Callable[[], _T]) -> _T:
-    """What `make` makes of the entries alone, stale figures or not; given again until the ledger changes."""
-    before = snapshot.state(portfolio.id)
-    if before is None:
-        return make()
-    kept, key = _kept("entries", MOST_OF_ENTRIES), (*_whose(portfolio), before.version, *asked)
-    if (known := kept.get(key)) is not None:
-        return cast(_T, known)
-    # Of a change since then all is already in what `make` finds: nobody will ask for that version again.
-    found = make()
-    kept.put(key, found)
-    return found
+class OfEntries:
+    """What is made of the entries alone, stale figures or not; given again until the ledger changes."""
+
+    def __init__(self, portfolio: Portfolio) -> None:
+        self._whose, self._before = _whose(portfolio), snapshot.state(portfolio.id)
+
+    def remembered(self, asked: tuple[Any, ...], make: Callable[[], _T]) -> _T:
+        """What `make` makes, not None; `asked` are the words for what that is."""
+        if self._before is None:
+            return make()
+        kept, key = _kept("entries", MOST_OF_ENTRIES), (*self._whose, self._before.version, *asked)
+        if (known := kept.get(key)) is not None:
+            return cast(_T, known)
+        # Of a change since then all is already in what `make` finds: nobody will ask for that version again.
+        found = make()
+        kept.put(key, found)
+        return found
 
 
 def _whose(portfolio: Portfolio) -> tuple[Any, ...]:

@@ -19,6 +19,7 @@ from wtforms.validators import DataRequired, Length
 from stonks.core.typed import parse_number
 from stonks.ledger import corrections, entries, exporting, figures, manual, portfolios
 from stonks.ledger.entries import EntryFilter
+from stonks.ledger.figures import OfEntries
 from stonks.ledger.manual import ManualEntry
 from stonks.ledger.tables import Entry
 from stonks.services import services
@@ -77,10 +78,10 @@ def index(portfolio_id: int) -> ResponseReturnValue:
     filters = entry_filter.asked(request.args)
     template = "transactions/_entries.html" if htmx.wants_fragment() else "transactions/_content.html"
     cursors = request.args.get("after"), request.args.get("before")
-    content = figures.of_entries(
-        page.portfolio,
+    known = figures.OfEntries(page.portfolio)
+    content = known.remembered(
         (template, page.connected, *filters.typed.values(), *cursors),
-        lambda: _content(template, page, filters, *cursors),
+        lambda: _content(template, page, filters, known, *cursors),
     )
     if htmx.wants_fragment():
         shown: str = content
@@ -89,9 +90,12 @@ def index(portfolio_id: int) -> ResponseReturnValue:
     return htmx.answer(shown, 422 if filters.errors else 200)
 
 
-def _content(template: str, page: PortfolioPage, filters: Asked, after: str | None, before: str | None) -> Markup:
+def _content(
+    template: str, page: PortfolioPage, filters: Asked, known: OfEntries, after: str | None, before: str | None
+) -> Markup:
     portfolio_id, wanted = page.portfolio.id, filters.wanted
     found = entries.page(portfolio_id, wanted, after=after, before=before)
+    cancelled_on = known.remembered(("cancels",), lambda: corrections.days_of_cancels(portfolio_id))
     address = url_for("transactions.index", portfolio_id=portfolio_id)
     made = render_template(
         template,
@@ -100,8 +104,8 @@ def _content(template: str, page: PortfolioPage, filters: Asked, after: str | No
         filtered=wanted != EntryFilter(),
         found=found,
         address=address,
-        rows=entry_rows.rows(found.entries, corrections.of_entries(portfolio_id, found.entries), address),
-        symbols=lambda: figures.of_entries(page.portfolio, ("symbols",), lambda: _symbols(portfolio_id)),
+        rows=entry_rows.rows(found.entries, corrections.of_entries(portfolio_id, found.entries, cancelled_on), address),
+        symbols=lambda: known.remembered(("symbols",), lambda: _symbols(portfolio_id)),
         address_with=lambda **cursor: _address_with(portfolio_id, **cursor),
     )
     return Markup(made)  # noqa: S704  (what a template made)
