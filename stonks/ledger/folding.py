@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from itertools import chain
 from typing import Any, NamedTuple
@@ -29,15 +29,44 @@ from stonks.portfolio.movements import DERIVATIVES, Kind, Movement, instrument_k
 from stonks.portfolio.valuation import Instrument, Price, newer
 from stonks.rates import RateTable
 
-_COLUMNS = (
-    Entry.id, Entry.kind, Entry.type, Entry.entry_date, Entry.symbol, Entry.isin, Entry.currency, Entry.quantity,
-    Entry.price, Entry.amount, Entry.commission, Entry.commission_currency, Entry.taxes, Entry.other_amount,
-    Entry.other_currency, Entry.cancels, Entry.asset_class, Entry.multiplier, Entry.external_id, Entry.original_id,
-    Entry.action_kind, Entry.action_id, Entry.executed_at, Entry.report_date, Entry.description, Entry.notes,
-)  # fmt: skip
 _NAMING = (Entry.kind, Entry.symbol, Entry.isin, Entry.currency, Entry.asset_class, Entry.multiplier)
 _ZERO = Decimal(0)
 MOST_RATE_TABLES = 4  # of some thousand rates each
+
+
+class Facts(NamedTuple):
+    """What is folded of an entry; see tables.Entry. A tuple and not the row that was read, whose attributes cost ten
+    times as much."""
+
+    id: int
+    kind: str
+    type: str
+    entry_date: date
+    symbol: str | None
+    isin: str | None
+    currency: str
+    quantity: Decimal | None
+    price: Decimal | None
+    amount: Decimal | None
+    commission: Decimal | None
+    commission_currency: str | None
+    taxes: Decimal | None
+    other_amount: Decimal | None
+    other_currency: str | None
+    cancels: bool
+    asset_class: str | None
+    multiplier: Decimal | None
+    external_id: str | None
+    original_id: str | None
+    action_kind: str | None
+    action_id: str | None
+    executed_at: datetime | None
+    report_date: date | None
+    description: str | None
+    notes: str | None
+
+
+_COLUMNS: tuple[Any, ...] = tuple(getattr(Entry, name) for name in Facts._fields)
 
 
 class Held(NamedTuple):
@@ -116,18 +145,18 @@ def instruments(portfolio_id: int) -> list[Instrument]:
     return list(found.instruments.values())
 
 
-def rows_of(portfolio_id: int, *conditions: ColumnElement[bool]) -> Iterator[Any]:
-    """The facts of entries that count, in the order they fold."""
+def rows_of(portfolio_id: int, *conditions: ColumnElement[bool]) -> Iterator[Facts]:
+    """Of entries that count, in the order they fold."""
     query = (
         select(*_COLUMNS)
         .where(Entry.portfolio_id == portfolio_id, Entry.discarded_at.is_(None), *conditions)
         .order_by(Entry.entry_date, Entry.id)
         .execution_options(yield_per=FOLD_ROWS)
     )
-    yield from db.session.execute(query)
+    yield from map(Facts._make, db.session.execute(query))
 
 
-def gathered(rows: Sequence[Any], positions: Sequence[Any]) -> Folding:
+def gathered(rows: Sequence[Facts], positions: Sequence[Any]) -> Folding:
     """Entries and the broker's last positions as what portfolio/ folds."""
     found, names = Folding(), Names(chain(rows, positions))
     gather(found, rows, names)
@@ -135,14 +164,14 @@ def gathered(rows: Sequence[Any], positions: Sequence[Any]) -> Folding:
     return found
 
 
-def gather(found: Folding, rows: Sequence[Any], names: Names) -> None:
+def gather(found: Folding, rows: Sequence[Facts], names: Names) -> None:
     """Adds entries, which come after all that were added before."""
     found.entries += len(rows)
     for row in rows:
         if row.kind in MOVING and row.quantity:
             key = names.key(row)
             _know(found, key, names, row)
-            found.movements.append(_movement(row, key))
+            found.movements.append(_movement(row, row.quantity, key))
             found.moved_as[key].add((row.symbol, row.isin))
             if row.kind == "TRADE" and row.price and not row.cancels:
                 found.traded[key] = newer(found.traded.get(key), Price(row.price, row.entry_date, False))
@@ -150,7 +179,7 @@ def gather(found: Folding, rows: Sequence[Any], names: Names) -> None:
         _count_cash(found, row)
 
 
-def receipts_of(rows: Iterable[Any]) -> list[Receipt]:
+def receipts_of(rows: Iterable[Facts]) -> list[Receipt]:
     """What entries brought and cost, without the instruments' names."""
     found, names = Folding(), Names(())
     for row in rows:
@@ -209,18 +238,19 @@ def _title(row: Any, before: Instrument | None) -> str | None:
     return told or (before.description if before else None)
 
 
-def _movement(row: Any, key: str) -> Movement:
-    quantity, kind = row.quantity, Kind.TRADE
+def _movement(row: Facts, told: Decimal, key: str) -> Movement:
+    """`told`: the row's quantity, which is there."""
+    quantity, kind = told, Kind.TRADE
     cash, known = _ZERO, True
     if row.kind == "TRADE":
-        quantity = -row.quantity if row.type == "SELL" else row.quantity
+        quantity = -told if row.type == "SELL" else told
         cash = _trade_cash(row, quantity)
     elif row.type == "OPENING":
         kind = Kind.OPENING
         cash, known = -(row.other_amount or _ZERO), row.other_amount is not None
     elif row.kind == "TRANSFER":
         kind = Kind.TRANSFER_IN if row.type == "TRANSFER_IN" else Kind.TRANSFER_OUT
-        quantity = row.quantity if kind is Kind.TRANSFER_IN else -row.quantity
+        quantity = told if kind is Kind.TRANSFER_IN else -told
         known = False
     else:
         kind = Kind.ACTION
@@ -246,7 +276,7 @@ def _movement(row: Any, key: str) -> Movement:
     )
 
 
-def _trade_cash(row: Any, quantity: Decimal) -> Decimal:
+def _trade_cash(row: Facts, quantity: Decimal) -> Decimal:
     """With commission and taxes; a commission in another currency counts as a fee, not in the cost."""
     if row.amount is None:
         unit = (row.multiplier or Decimal(1)) / (100 if row.asset_class in PER_HUNDRED_CLASSES else 1)
@@ -258,7 +288,7 @@ def _trade_cash(row: Any, quantity: Decimal) -> Decimal:
     return cash + (row.taxes or _ZERO)
 
 
-def _receive(found: Folding, row: Any, names: Names) -> None:
+def _receive(found: Folding, row: Facts, names: Names) -> None:
     if row.kind == "CASH" and row.amount is not None:
         name = names.isin(row) or row.symbol
         kind = CashKind(row.type)
@@ -271,7 +301,7 @@ def _receive(found: Folding, row: Any, names: Names) -> None:
         found.receipts.append(Receipt(row.entry_date, CashKind.FEE, row.commission, currency, name, row.id))
 
 
-def _count_cash(found: Folding, row: Any) -> None:
+def _count_cash(found: Folding, row: Facts) -> None:
     for currency, amount in effects(row):
         found.cash[currency] += amount
 
