@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar, cast
 
 from sqlalchemy import func, select
 
@@ -32,7 +32,7 @@ from stonks.ledger.tables import Entry, ImportBatch, ParkedRow, Portfolio
 
 _T = TypeVar("_T")
 
-_ASIDE = (Position, RowProblem)
+_ASIDE = frozenset((Position, RowProblem))
 _STAMPS = ("portfolio_id", "batch_id", "origin", "created_at")
 
 
@@ -215,11 +215,11 @@ def _entries(
     rows: list[Record | RowProblem], positions: list[Position], problems: list[RowProblem]
 ) -> list[LedgerRecord | StoredRow]:
     """Those of the rows that are entries; what is none is put aside."""
-    entries: list[LedgerRecord | StoredRow] = [row for row in rows if not isinstance(row, _ASIDE)]
-    if len(entries) < len(rows):
-        positions += [row for row in rows if isinstance(row, Position)]
-        problems += [row for row in rows if isinstance(row, RowProblem)]
-    return entries
+    if _ASIDE.isdisjoint(map(type, rows)):
+        return cast(list[LedgerRecord | StoredRow], rows)
+    positions += [row for row in rows if isinstance(row, Position)]
+    problems += [row for row in rows if isinstance(row, RowProblem)]
+    return [row for row in rows if not isinstance(row, Position | RowProblem)]
 
 
 def _unseen(seen: set[bytes], problems: list[RowProblem]) -> list[RowProblem]:

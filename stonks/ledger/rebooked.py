@@ -8,6 +8,8 @@ one, or the other way round, and a cancel of it is here or in the ledger, it is 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import compress
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import select
@@ -36,7 +38,7 @@ class Rebooked:
         """A part of the file is about to be compared."""
         if self._second_of is None:
             return
-        self._cancels += [row_of(each) for each in part if getattr(each, "cancels", False)]
+        self._cancels += [row_of(each) for each in _cancels_of(part)]
         self._part = part
         if self._doubtful:
             self._both |= self._doubtful.keys() & {each.fingerprint for each in part}
@@ -73,6 +75,12 @@ class Rebooked:
             # here too: the cancel is of an equal trade.
             return False
         return any(_takes_back(cancel, row) for cancel in (*self._cancels, *stored))
+
+
+def _cancels_of(part: Sequence[LedgerRecord | StoredRow]) -> Iterable[LedgerRecord | StoredRow]:
+    if {Trade, FxConversion}.issuperset(map(type, part)):  # as most parts are
+        return compress(part, map(attrgetter("cancels"), part))
+    return [each for each in part if isinstance(each, Trade | FxConversion) and each.cancels]
 
 
 def _takes_back(cancel: dict[str, Any], row: dict[str, Any]) -> bool:

@@ -42,6 +42,7 @@ COLUMNS = (
 # FACTS and the external ID, as they stand side by side in a trade: a first statement makes a hundred thousand of them.
 _IN_TRADE = slice(Trade._fields.index("symbol"), Trade._fields.index("underlying") + 1)
 _TOLD = (*Trade._fields[_IN_TRADE], "report_date")
+_NO_WORDS = frozenset(("commission", "taxes", "multiplier", "executed_at", "report_date"))  # the others are text
 
 # Asking an enumeration for its value takes as long as three columns.
 _SIDES = {side: side.value for side in Side}
@@ -60,16 +61,16 @@ def words_of(records: Sequence[LedgerRecord | StoredRow]) -> list[str]:
         columns: Iterable[Sequence[Any]] = (
             list(zip(*alike, strict=True))[_IN_TRADE] if kind is Trade else zip(*map(_facts, alike), strict=True)
         )
-        told = [(name, _texts(column)) for name, column in zip(_TOLD, columns, strict=False)]
+        told = [(name, _texts(name, column)) for name, column in zip(_TOLD, columns, strict=False)]
         names = ",".join([name for name, texts in told if texts])
         found += map("\x1f".join, zip([names] * len(alike), *(texts for _, texts in told if texts), strict=True))
     return found
 
 
-def _texts(facts: Sequence[Any]) -> list[str]:
+def _texts(name: str, facts: Sequence[Any]) -> Sequence[str]:
     """None of them where none is told."""
     if all(facts):
-        return list(map(str, facts))
+        return list(map(str, facts)) if name in _NO_WORDS else facts
     if not any(facts) and facts.count(None) == len(facts):
         return []
     return ["" if fact is None else str(fact) for fact in facts]
