@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import bindparam, select
@@ -25,6 +26,8 @@ from stonks.portfolio.performance import Account, Course, Told
 from stonks.portfolio.summary import EXACT
 from stonks.portfolio.valuation import Instrument
 from stonks.rates import RateTable
+
+MOST_YEARS = 128  # remembered of each kind, 200 KB at most; one of a currency
 
 _MINE: Any = bindparam("portfolio_id")
 _HOLDINGS = select(
@@ -56,8 +59,12 @@ def measurable(portfolio: Portfolio) -> Measurable:
     money: dict[str, dict[date, Money]] = {part: {} for part in Part}
     sold: list[Sold] = []
     for row in read(_YEARS, portfolio_id=portfolio.id):
-        _take_money(row, money[row.part], sold)
-        for on, worth in course_text.days_of(row.year, row.worths, course_text.worth_of):
+        flows, gains = _money_of(row.year, row.currency, row.money)
+        sold += gains
+        of_part = money[row.part]
+        for on, flow in flows:
+            of_part[on] = more_flow(of_part[on], flow) if on in of_part else flow
+        for on, worth in _worths_of(row.year, row.worths):
             worths[row.part][on][row.currency] = worth
     months = [(row, MonthOfDays(row.month, row.currency, row.days)) for row in read(_MONTHS, portfolio_id=portfolio.id)]
     whole = all(row.complete and not row.transferred for row in holdings)
@@ -86,15 +93,23 @@ def measurable(portfolio: Portfolio) -> Measurable:
     )
 
 
-def _take_money(row: Any, money: dict[date, Money], sold: list[Sold]) -> None:
+# A change is one of a year or two: what earlier ones hold was read for the visit before.
+@lru_cache(maxsize=MOST_YEARS)
+def _money_of(year: int, currency: str, text: str) -> tuple[list[tuple[date, Money]], list[Sold]]:
     """Of a year's days: what was put in and taken out, and what was gained."""
-    for on, one in course_text.days_of(row.year, row.money, tuple):
+    flows, sold = [], []
+    for on, one in course_text.days_of(year, text, tuple):
         moved, put_in, taken_out, invested, gain, sales, unknown, own_gain, own_unknown = one
         if moved or put_in != "0" or taken_out != "0":
-            flow = Money(moved, Decimal(put_in), Decimal(taken_out), Decimal(invested))
-            money[on] = more_flow(money[on], flow) if on in money else flow
+            flows.append((on, Money(moved, Decimal(put_in), Decimal(taken_out), Decimal(invested))))
         if sales or unknown:
-            sold.append(Sold(on, row.currency, Gains(Decimal(gain), sales, unknown), Decimal(own_gain), own_unknown))
+            sold.append(Sold(on, currency, Gains(Decimal(gain), sales, unknown), Decimal(own_gain), own_unknown))
+    return flows, sold
+
+
+@lru_cache(maxsize=MOST_YEARS)
+def _worths_of(year: int, text: str) -> list[tuple[date, Worth]]:
+    return list(course_text.days_of(year, text, course_text.worth_of))
 
 
 def _paid(row: Any, days: MonthOfDays) -> Paid:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import Enum
+from functools import cached_property
 from typing import NamedTuple
 
 from stonks.portfolio import returns
@@ -24,6 +25,7 @@ from stonks.portfolio.valuation import Rates
 from stonks.portfolio.worth import Lacking, Values, values
 
 _A_DAY = timedelta(days=1)
+_NOT_MEASURED = Return(None, None, "", "The value is known on fewer than two days.")
 
 
 class Basis(Enum):
@@ -72,18 +74,33 @@ class Told:
     futures: Sequence[str]  # keys that are a part of the account only
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Performance:
+    """The rates of return are reckoned when asked for: they take as long as all else, and the overview draws the value
+    and shows none of them."""
+
     basis: Basis
     start: Known | None  # what the returns are measured between; None where the value is not known on two days
     end: Known | None
     flows: Decimal  # between the two: put in less taken out, income of securities counted as taken out
     points: list[Point]
-    money_weighted: Return
-    time_weighted: Return
     left_out: list[str]  # keys of instruments that are no part of it: their history is not whole, or nothing was paid
     unpriced: list[tuple[str, int]]  # keys with the number of days whose value is not known for want of their price
     unconverted: int  # flows left out for want of an exchange rate
+    within: Sequence[Flow] = field(repr=False, compare=False)  # those that `flows` sums up, in their order
+    worths: Sequence[Known] = field(repr=False, compare=False)  # known values after the start, up to the end
+
+    @cached_property
+    def money_weighted(self) -> Return:
+        if self.start is None or self.end is None:
+            return _NOT_MEASURED
+        return returns.money_weighted(self.start, self.within, self.end)
+
+    @cached_property
+    def time_weighted(self) -> Return:
+        if self.start is None:
+            return _NOT_MEASURED
+        return returns.time_weighted([self.start, *self.worths], self.within)
 
     @property
     def gain(self) -> Decimal | None:
@@ -110,11 +127,6 @@ def performance(told: Told, rates: Rates, first: date | None, last: date) -> Per
     found = values(days, course.worths, cash, course.lacking, rates)
     start, end = _span(found, flows)
     within = [flow for flow in flows if start and end and start.on < flow.on <= end.on]
-    money = time = Return(None, None, "", "The value is known on fewer than two days.")
-    if start and end:
-        money = returns.money_weighted(start, within, end)
-        worths = [Known(on, found.known[on]) for on in sorted(found.known) if start.on < on <= end.on]
-        time = returns.time_weighted([start, *worths], within)
     net = ZERO
     for flow in within:
         net = EXACT.add(net, flow.amount)
@@ -124,11 +136,11 @@ def performance(told: Told, rates: Rates, first: date | None, last: date) -> Per
         end=end,
         flows=net,
         points=_points(found, moved, days),
-        money_weighted=money,
-        time_weighted=time,
         left_out=[] if basis is Basis.ACCOUNT else sorted({*told.incomplete, *told.futures}),
         unpriced=found.unpriced,
         unconverted=unconverted,
+        within=within,
+        worths=[Known(on, found.known[on]) for on in sorted(found.known) if start and end and start.on < on <= end.on],
     )
 
 

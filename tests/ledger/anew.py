@@ -154,7 +154,7 @@ def assert_performance_agrees(portfolio_id: int) -> None:
         assert earned(found.paid, found.sold, first, last) == plainly_earned(told, rates, first, last)
 
 
-def comparable(found: Performance) -> Performance:
+def comparable(found: Performance) -> tuple[Performance, Return, Return]:
     """What was divided holds as many digits as fit, and they may end otherwise."""
 
     def short(of: Decimal | None) -> Decimal | None:
@@ -166,14 +166,13 @@ def comparable(found: Performance) -> Performance:
     def known(one: Worth | None) -> Worth | None:
         return None if one is None else Worth(one.on, round(one.value, 15))
 
-    return replace(
+    same = replace(
         found,
         start=known(found.start),
         end=known(found.end),
         points=[point._replace(value=short(point.value), at_last=short(point.at_last)) for point in found.points],
-        money_weighted=shorter(found.money_weighted),
-        time_weighted=shorter(found.time_weighted),
     )
+    return same, shorter(found.money_weighted), shorter(found.time_weighted)
 
 
 def plainly_earned(told: plainly.Told, rates: RateTable, first: date | None, last: date) -> Earned:

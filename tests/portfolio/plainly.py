@@ -12,13 +12,12 @@ from itertools import chain
 from typing import NamedTuple
 
 from stonks.core.records import CashKind
-from stonks.portfolio import returns
 from stonks.portfolio.holdings import Holdings
 from stonks.portfolio.income import GROSS, Receipt
 from stonks.portfolio.lots import ZERO
 from stonks.portfolio.movements import Kind, Movement, in_order
 from stonks.portfolio.performance import Basis, Performance, Point
-from stonks.portfolio.returns import Flow, Return, Worth
+from stonks.portfolio.returns import Flow, Worth
 from stonks.portfolio.valuation import OLD, Instrument, Price, Rates, converted
 
 _ACROSS = frozenset({CashKind.DEPOSIT, CashKind.WITHDRAWAL})
@@ -194,22 +193,17 @@ def performance(told: Told, rates: Rates, first: date | None, last: date) -> Per
     found = values(days, movements, told.marks, told.instruments, rates, told.cash if basis is Basis.ACCOUNT else ())
     start, end = _span(found, flows)
     within = [flow for flow in flows if start and end and start.on < flow.on <= end.on]
-    money = time = Return(None, None, "", "The value is known on fewer than two days.")
-    if start and end:
-        money = returns.money_weighted(start, within, end)
-        worths = [Worth(on, found.known[on]) for on in sorted(found.known) if start.on < on <= end.on]
-        time = returns.time_weighted([start, *worths], within)
     return Performance(
         basis=basis,
         start=start,
         end=end,
         flows=sum((flow.amount for flow in within), ZERO),
         points=_points(found, invested, days),
-        money_weighted=money,
-        time_weighted=time,
         left_out=sorted(left_out),
         unpriced=sorted(found.unpriced.items(), key=lambda one: (-one[1], one[0])),
         unconverted=without_rate + also_without,
+        within=within,
+        worths=[Worth(on, found.known[on]) for on in sorted(found.known) if start and end and start.on < on <= end.on],
     )
 
 
