@@ -7,11 +7,11 @@ whose figures were never made needs no marks: they will be made of everything.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import bindparam, delete, select, text, update
 
 from stonks.db import db, insert_ignoring
 from stonks.ledger.snapshot_tables import Snapshot, SnapshotMark
@@ -41,7 +41,7 @@ def name_of(symbol: str | None, isin: str | None, asset_class: str | None) -> tu
 
 def entry(changed: Entry) -> None:
     """To be called before an entry changes as well as after: it may leave one instrument for another."""
-    _add(changed.portfolio_id, _of_rows([changed]))
+    _add(changed.portfolio_id, _of_rows(_with_tied(changed.portfolio_id, [changed])))
 
 
 def entries(portfolio_id: int, ids: list[int]) -> None:
@@ -53,7 +53,7 @@ def entries(portfolio_id: int, ids: list[int]) -> None:
     elif _count_up(portfolio_id):
         parts = (ids[start : start + 500] for start in range(0, len(ids), 500))
         rows = [row for part in parts for row in db.session.execute(select(*_FACTS).where(Entry.id.in_(part)))]
-        write(portfolio_id, _of_rows(rows))
+        write(portfolio_id, _of_rows(_with_tied(portfolio_id, rows)))
 
 
 def batch(portfolio_id: int, batch_id: int, rows: int) -> None:
@@ -144,6 +144,17 @@ def _years(stale: Iterable[Mark], of: str) -> dict[tuple[str, str], int]:
         year = int(kind.removeprefix(of) or date.min.year)
         found[name, isin] = min(year, found.get((name, isin), year))
     return found
+
+
+def _with_tied(portfolio_id: int, rows: Sequence[Any]) -> list[Any]:
+    """And the other legs of corporate actions among them: without this leg, theirs is another action."""
+    days = {row.entry_date for row in rows if row.kind == "CORPORATE_ACTION"}
+    if not days:
+        return list(rows)
+    legs = select(*_FACTS).where(
+        Entry.portfolio_id == portfolio_id, text("kind = 'CORPORATE_ACTION'"), Entry.entry_date.in_(days)
+    )
+    return [*rows, *db.session.execute(legs)]
 
 
 def _of_rows(rows: Iterable[Any]) -> set[Mark]:

@@ -94,7 +94,8 @@ def payments(draw: st.DrawFn) -> Record:
 @st.composite
 def actions(draw: st.DrawFn) -> Record:
     symbol, isin = draw(names)
-    on, which = draw(days), draw(number)
+    # Of two days, so that there are legs of one action.
+    on, which = BEGUN + timedelta(days=draw(st.sampled_from([9, 31]))), draw(number)
     return CorporateAction(
         action_date=on, kind=draw(st.sampled_from(["FS", "RS", "TC", "SO", "IC"])),
         quantity=Decimal(draw(st.integers(-9, 9).filter(bool))), currency="USD", symbol=symbol, isin=isin,
