@@ -1,7 +1,8 @@
 """Which instruments must be folded together, and their entries.
 
 A symbol and an ISIN that ever stood in one row belong together, whichever of the two another row tells; so do the
-legs of a corporate action, whose lots go from one instrument to another. What is connected so is a family, and no
+legs of a corporate action, whose lots go from one instrument to another, and options with the shares that were delivered
+for them. What is connected so is a family, and no
 family's lots depend on another's.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import date
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import or_, select, text
@@ -19,7 +21,8 @@ from stonks.ledger import folding
 from stonks.ledger.entries import MOVING
 from stonks.ledger.marks import name_of
 from stonks.ledger.snapshot_tables import SnapshotName
-from stonks.ledger.tables import Entry, ReportedPosition
+from stonks.ledger.tables import DELIVERING, Entry, ReportedPosition
+from stonks.portfolio import exercises
 from stonks.portfolio.actions import group_of
 from stonks.portfolio.movements import DERIVATIVES
 
@@ -38,8 +41,8 @@ class Families:
         self._above: dict[str, str] = {}
         for name in self.stored | set(more):
             self._join(_nodes(name))
-        for legs in _action_legs(portfolio_id):
-            self._join([node for name in legs for node in _nodes(name)])
+        for tied in chain(_action_legs(portfolio_id), _exercised(portfolio_id)):
+            self._join([node for name in tied for node in _nodes(name)])
         self._members: dict[str, set[Name]] = defaultdict(set)
         for name in self.stored | set(more):
             self._members[self._root(_nodes(name)[0])].add(name)
@@ -116,6 +119,18 @@ def _action_legs(portfolio_id: int) -> Iterator[list[Name]]:
         group = group_of(row.action_id, row.action_kind or "", row.description or "")
         groups[row.entry_date, group].append(name_of(row.symbol, row.isin, row.asset_class))
     yield from groups.values()
+
+
+def _exercised(portfolio_id: int) -> Iterator[list[Name]]:
+    """Options that were exercised or assigned, and the shares that are called like them."""
+    columns = (Entry.symbol, Entry.isin, Entry.asset_class, Entry.underlying, Entry.currency, Entry.notes)
+    trades = select(*columns).where(Entry.portfolio_id == portfolio_id, Entry.discarded_at.is_(None), text(DELIVERING))
+    found: dict[tuple[str, str], set[Name]] = defaultdict(set)
+    for row in db.session.execute(trades):
+        root = exercises.root_of(row.symbol, row.asset_class, row.underlying)
+        if root is not None and not exercises.CODES.isdisjoint(folding.codes_of(row.notes)):
+            found[root, row.currency].add(name_of(row.symbol, row.isin, row.asset_class))
+    yield from map(list, found.values())
 
 
 def _parts(names: list[str]) -> Iterator[list[str]]:

@@ -21,7 +21,7 @@ from stonks.ledger.cash import effects
 from stonks.ledger.entries import FOLD_ROWS, MOVING, Called
 from stonks.ledger.kept import Kept
 from stonks.ledger.tables import Entry, Portfolio, ReportedPosition, ReportedRate
-from stonks.portfolio import holdings
+from stonks.portfolio import exercises, holdings
 from stonks.portfolio.holdings import Holdings
 from stonks.portfolio.income import Receipt
 from stonks.portfolio.lots import Method
@@ -64,6 +64,7 @@ class Facts(NamedTuple):
     report_date: date | None
     description: str | None
     notes: str | None
+    underlying: str | None
 
 
 _COLUMNS: tuple[Any, ...] = tuple(getattr(Entry, name) for name in Facts._fields)
@@ -255,6 +256,7 @@ def _movement(row: Facts, told: Decimal, key: str) -> Movement:
     else:
         kind = Kind.ACTION
         cash = row.amount or _ZERO
+    codes = codes_of(row.notes)
     return Movement(
         on=row.entry_date,
         kind=kind,
@@ -266,14 +268,22 @@ def _movement(row: Facts, told: Decimal, key: str) -> Movement:
         at=row.executed_at,
         arrival=row.id,
         asset_class=row.asset_class,
-        codes=frozenset(code.strip() for code in (row.notes or "").split(";") if code.strip()),
+        codes=codes,
         cancels=row.cancels,
         external_id=row.external_id,
         original_id=row.original_id,
         action_kind=row.action_kind or "",
         action_id=row.action_id,
         description=row.description or "",
+        leg=exercises.leg_of(row.symbol, row.asset_class, row.underlying, row.price, row.multiplier)
+        if row.kind == "TRADE" and not codes.isdisjoint(exercises.CODES)
+        else None,
     )
+
+
+def codes_of(notes: str | None) -> frozenset[str]:
+    """The broker's codes of an entry."""
+    return frozenset(code.strip() for code in (notes or "").split(";") if code.strip())
 
 
 def _trade_cash(row: Facts, quantity: Decimal) -> Decimal:

@@ -7,7 +7,7 @@ whose figures were never made needs no marks: they will be made of everything.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -15,14 +15,19 @@ from sqlalchemy import bindparam, delete, select, text, update
 
 from stonks.db import db, insert_ignoring
 from stonks.ledger.snapshot_tables import Snapshot, SnapshotMark
-from stonks.ledger.tables import Entry
+from stonks.ledger.tables import DELIVERING, Entry
 from stonks.portfolio.movements import DERIVATIVES
 
 NAME, MONTH, POSITIONS, RATES = "name", "month", "positions", "rates"
 _PRICE = "price"  # and the year since which, as with names that were not marked as a whole
 MOST_DAYS = 5  # of a month; a change of more is marked as one of the month
 MOST = 20_000  # entries; a change of more is marked as a change of everything
-_FACTS = (Entry.kind, Entry.symbol, Entry.isin, Entry.asset_class, Entry.entry_date)
+_FACTS = (Entry.kind, Entry.symbol, Entry.isin, Entry.asset_class, Entry.entry_date, Entry.notes)
+# Of entries that tie instruments together: as databases tell them, and as we do; indexes hold those alone.
+_TIES: tuple[tuple[str, Callable[[Any], bool]], ...] = (
+    ("kind = 'CORPORATE_ACTION'", lambda row: row.kind == "CORPORATE_ACTION"),
+    (DELIVERING, lambda row: row.kind == "TRADE" and bool(row.notes) and ("A" in row.notes or "Ex" in row.notes)),
+)
 _OF_MARK = ("of_kind", "of_name", "of_isin")
 _FORGET = delete(SnapshotMark).where(
     SnapshotMark.portfolio_id == bindparam("of_portfolio"),
@@ -147,14 +152,15 @@ def _years(stale: Iterable[Mark], of: str) -> dict[tuple[str, str], int]:
 
 
 def _with_tied(portfolio_id: int, rows: Sequence[Any]) -> list[Any]:
-    """And the other legs of corporate actions among them: without this leg, theirs is another action."""
-    days = {row.entry_date for row in rows if row.kind == "CORPORATE_ACTION"}
-    if not days:
-        return list(rows)
-    legs = select(*_FACTS).where(
-        Entry.portfolio_id == portfolio_id, text("kind = 'CORPORATE_ACTION'"), Entry.entry_date.in_(days)
-    )
-    return [*rows, *db.session.execute(legs)]
+    """And those of the same day that may be tied to them: legs of a corporate action, options and what is delivered for
+    them. Without this one, theirs is another story."""
+    found = list(rows)
+    for tie, tied in _TIES:
+        days = {row.entry_date for row in rows if tied(row)}
+        if days:
+            others = (Entry.portfolio_id == portfolio_id, text(tie), Entry.entry_date.in_(days))
+            found += db.session.execute(select(*_FACTS).where(*others))
+    return found
 
 
 def _of_rows(rows: Iterable[Any]) -> set[Mark]:

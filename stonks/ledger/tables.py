@@ -13,6 +13,7 @@ from stonks.db import Base, ExactDecimal, UtcDateTime
 # Of indexes: a query says them in the very same words, or SQLite does not take the index.
 RARE_TYPE = "type NOT IN ('BUY', 'SELL')"
 RARE_ORIGIN = "origin <> 'sync'"
+DELIVERING = "kind = 'TRADE' AND (notes LIKE '%A%' OR notes LIKE '%Ex%')"  # may have a code of an exercise
 
 
 class Portfolio(Base):
@@ -85,6 +86,13 @@ class Entry(Base):
             "entry_date",
             sqlite_where=text("cancels = 1"),
             postgresql_where=text("cancels"),
+        ),
+        Index(
+            "ix_entries_delivering",
+            "portfolio_id",
+            "entry_date",
+            sqlite_where=text(DELIVERING),
+            postgresql_where=text(DELIVERING),
         ),
         Index(
             "ix_entries_actions",

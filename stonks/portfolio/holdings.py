@@ -7,13 +7,16 @@ and said to be that: no phantom shorts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import groupby
 
 from stonks.core.days import spoken
-from stonks.portfolio import actions
-from stonks.portfolio.lots import ZERO, Book, ClosedLot, Lot, Method
+from stonks.portfolio import actions, exercises
+from stonks.portfolio.exercises import Delivery
+from stonks.portfolio.lots import ZERO, Book, ClosedLot, Lot, Method, share
 from stonks.portfolio.movements import DERIVATIVES, Kind, Movement, in_order
 
 
@@ -52,8 +55,11 @@ def fold(
     ordered = in_order(movements)
     for _day, of_day in groupby(ordered.movements, key=lambda item: item.on):
         of_today = list(of_day)
-        for item in _without_own_transfers(of_today):
-            _fold_one(item, book(item.key), reported_short)
+        for item in exercises.with_deliveries(_without_own_transfers(of_today)):
+            if isinstance(item, Delivery):
+                _fold_delivery(item, book, reported_short)
+            else:
+                _fold_one(item, book(item.key), reported_short)
         for legs in actions.grouped(item for item in of_today if item.kind is Kind.ACTION):
             actions.apply(legs, book)
     for cancel in ordered.widows:
@@ -74,6 +80,31 @@ def _fold_one(item: Movement, book: Book, reported_short: frozenset[str]) -> Non
             book.say(f"On {spoken(item.on)} more was transferred out than had come in.")
     else:
         book.trade(item.quantity, item.cash, item.on, may_open=_may_open(item, reported_short))
+
+
+def _fold_delivery(delivery: Delivery, book: Callable[[str], Book], reported_short: frozenset[str]) -> None:
+    premium = _premium(delivery.options, book)
+    if premium is None:
+        for item in (*delivery.options, *delivery.shares):
+            _fold_one(item, book(item.key), reported_short)
+        return
+    whole, left = sum((item.quantity for item in delivery.shares), ZERO), premium
+    for place, item in enumerate(delivery.shares, 1):
+        part = left if place == len(delivery.shares) else share(premium, item.quantity, whole)
+        left -= part
+        _fold_one(item._replace(cash=item.cash - part), book(item.key), reported_short)
+
+
+def _premium(options: Iterable[Movement], book: Callable[[str], Book]) -> Decimal | None:
+    """What the options cost (+) or brought (-), which ends them; None, and nothing is ended, where that is not known."""
+    ending: dict[str, Decimal] = defaultdict(Decimal)
+    for item in options:
+        ending[item.key] -= item.quantity
+    for key, quantity in ending.items():
+        held = book(key)
+        if held.quantity * quantity <= 0 or abs(held.quantity) < abs(quantity) or not held.cost_known:
+            return None
+    return sum((book(item.key).end(-item.quantity, item.on) - item.cash for item in options), ZERO)
 
 
 def _may_open(item: Movement, reported_short: frozenset[str]) -> bool:

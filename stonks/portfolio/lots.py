@@ -130,6 +130,14 @@ class Book:
             left, cash_left = left_after, _EXACT.subtract(cash_left, proceeds)
         return left, cash_left
 
+    def end(self, quantity: Decimal, on: date) -> Decimal:
+        """Closes `quantity` (signed like the lots), which is held, without a gain. Returns what it had cost."""
+        cost = ZERO
+        for lot in self.take(quantity):
+            self.closed.append(ClosedLot(self.key, lot.opened, on, lot.quantity, lot.cost, lot.cost, lot.cost_known))
+            cost = _EXACT.add(cost, lot.cost)
+        return cost
+
     def trade(self, quantity: Decimal, cash: Decimal, on: date, *, may_open: bool) -> None:
         """A purchase (+) or sale (-). `may_open`: what meets no lot opens one; else it is missing history."""
         left, cash_left = self.close(quantity, cash, on)

@@ -29,6 +29,15 @@ class Kind(IntEnum):
     ACTION = 3
 
 
+class Leg(NamedTuple):
+    """What a trade is of a delivery for options; see exercises.py."""
+
+    root: str  # what the options and the shares are both called
+    strike: Decimal
+    each: Decimal  # shares for one of its quantity: signed, as that is a closing of the option
+    is_option: bool
+
+
 class Movement(NamedTuple):
     on: date
     kind: Kind
@@ -47,6 +56,7 @@ class Movement(NamedTuple):
     action_kind: str = ""
     action_id: str | None = None
     description: str = ""
+    leg: Leg | None = None
 
     @property
     def only_closes(self) -> bool:

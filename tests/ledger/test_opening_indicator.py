@@ -40,10 +40,10 @@ def book(portfolio_id: int, key: str = "US0378331005/USD") -> Book:
 def test_shares_sold_by_assignment_are_a_short_until_they_are_bought_back(portfolio_id: int, clock: Clock) -> None:
     let_in(portfolio_id, clock, WRITTEN, *ASSIGNED)
     short = book(portfolio_id)
-    assert (short.quantity, short.cost, short.complete) == (-100, -20000, True)
-    assert [lot.gain for lot in book(portfolio_id, "AAPL 251219C00200000/USD").closed] == [D(299)]
+    assert (short.quantity, short.cost, short.complete) == (-100, -20299, True)  # with the premium
+    assert [lot.gain for lot in book(portfolio_id, "AAPL 251219C00200000/USD").closed] == [0]
     let_in(portfolio_id, clock, COVERED)
-    assert [lot.gain for lot in book(portfolio_id).closed] == [D(499)]
+    assert [lot.gain for lot in book(portfolio_id).closed] == [D(798)]
 
 
 def test_buying_back_what_was_sold_before_the_history_opens_nothing(portfolio_id: int, clock: Clock) -> None:

@@ -84,6 +84,28 @@ def trades(draw: st.DrawFn) -> Record:
 
 
 @st.composite
+def exercises(draw: st.DrawFn) -> Record:
+    """Of options on one share each of META at 7, and those shares; of few days, so that they meet."""
+    symbol = draw(st.sampled_from(["META", "META  260116C00007000", "META  260220P00007000"]))
+    is_option = symbol != "META"
+    one = trade(
+        draw(number),
+        side=draw(st.sampled_from(Side)),
+        quantity=draw(st.sampled_from(["1", "1", "2"])),
+        price=draw(st.sampled_from(["0", "0", "3"])) if is_option else "7",
+        on=BEGUN + timedelta(days=draw(st.sampled_from([5, 9, 31]))),
+        commission=draw(st.sampled_from([None, "-1"])),
+        symbol=symbol,
+    )
+    return one._replace(
+        isin=None if is_option else draw(st.sampled_from([None, "US30303M1027"])),
+        asset_class="OPT" if is_option else "STK",
+        multiplier=Decimal(1) if is_option else None,
+        notes=draw(st.sampled_from(["Ex;C", "A"])) if not (is_option and one.price) else None,
+    )
+
+
+@st.composite
 def payments(draw: st.DrawFn) -> Record:
     symbol, isin = draw(st.sampled_from([*NAMES, (None, None)]))
     kind = draw(st.sampled_from(CashKind))
@@ -132,7 +154,7 @@ keys = st.sampled_from(["US0378331005/USD", "US30303M1027/USD", "META/USD", "BON
 rates = st.builds(FxRate, days, st.just("EUR"), st.just("USD"), st.sampled_from([Decimal("1.1"), Decimal("1.2")]))
 imports = st.tuples(
     st.just("import"),
-    st.lists(st.one_of(trades(), trades(), payments(), actions(), transfers()), max_size=8),
+    st.lists(st.one_of(trades(), trades(), exercises(), payments(), actions(), transfers()), max_size=8),
     st.one_of(st.just([]), positions()),
     st.lists(rates, max_size=2),
 )

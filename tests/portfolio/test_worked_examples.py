@@ -10,15 +10,11 @@ from decimal import Decimal
 from stonks.portfolio.holdings import Holdings, fold
 from stonks.portfolio.lots import Lot
 from stonks.portfolio.valuation import Instrument, Price, value
-from tests.portfolio.examples import KEY, action, day, trade, transfer
+from tests.portfolio.examples import KEY, action, day, option, trade, transfer
 
 D = Decimal
-LEG, LEG_69, LEG_54 = "DE000LEG1110/EUR", "P LEG  20230317 69 M/EUR", "P LEG  20230421 54 M/EUR"
+LEG_54 = "P LEG  20230421 54 M/EUR"
 LVGO, TDOC = "US5391831030/USD", "US87918A1051/USD"
-
-
-def option(on: str, quantity: str, price: str, key: str, *codes: str, fee: str = "0") -> object:
-    return trade(on, quantity, price, key=key, unit="100", fee=fee, asset_class="OPT", codes=frozenset(codes))
 
 
 def folded(*movements: object) -> Holdings:
@@ -122,60 +118,11 @@ def test_a_tender_is_a_sale() -> None:
     assert [(lot.proceeds, lot.gain) for lot in found.closed] == [(D(3500), D(500))]
 
 
-def test_an_option_that_is_assigned_ends_with_its_premium_and_the_shares_cost_the_strike() -> None:
-    """uebber/ibkr-german-tax-declaration-engine, real rows: a put on LEG sold at 1.75, assigned at 69."""
-    found = folded(
-        option("2023-02-24", "-1", "1.75", LEG_69, "O", fee="1.1"),
-        option("2023-03-10", "1", "0", LEG_69, "A", "C"),
-        trade("2023-03-10", "100", "69", key=LEG, asset_class="STK", codes=frozenset("AO")),
-    )
-    assert [lot.gain for lot in found.books[LEG_69].closed] == [D("173.9")]
-    assert (found.books[LEG].quantity, found.books[LEG].cost) == (D(100), D(6900))
-    assert not found.incomplete()
-
-
 def test_an_option_written_and_expired_keeps_its_premium() -> None:
-    """The same file: a put on LEG sold at 1.25 that expired."""
+    """uebber/ibkr-german-tax-declaration-engine, real rows: a put on LEG sold at 1.25 that expired."""
     found = folded(option("2023-04-14", "-1", "1.25", LEG_54, fee="1.1"), option("2023-04-21", "1", "0", LEG_54, "Ep"))
     assert [lot.gain for lot in found.books[LEG_54].closed] == [D("123.9")]
     assert not found.books[LEG_54].lots
-
-
-def test_an_option_that_is_exercised_ends_at_nothing_and_its_shares_cost_the_strike() -> None:
-    """The same file: a call on CNXT exercised at 34 on 13 June 2022; its purchase, at 0.95, is made up."""
-    call, etf = "CNXT  220617C00034000/USD", "US92189F6271/USD"
-    found = folded(
-        option("2022-06-01", "1", "0.95", call, fee="1"),
-        option("2022-06-13", "-1", "0", call, "Ex"),
-        trade("2022-06-13", "100", "34", key=etf, asset_class="STK", codes=frozenset({"Ex"})),
-    )
-    assert [lot.gain for lot in found.books[call].closed] == [D(-96)]
-    assert found.books[etf].cost == 3400
-
-
-def test_the_exercise_of_an_option_bought_before_the_history_opens_nothing() -> None:
-    """The same file: thirty puts on TIO exercised, their purchase not in it, and 3,000 shares sold short by it."""
-    put, tio = "TIO   231020P00001000/USD", "US55328R1095/USD"
-    found = folded(
-        option("2023-10-20", "-30", "0", put, "Ex", "C"),
-        trade("2023-10-20", "-3000", "1", key=tio, asset_class="STK", codes=frozenset({"Ex", "O"})),
-    )
-    assert not found.books[put].lots
-    assert not found.books[put].complete
-    assert [(lot.quantity, lot.cost) for lot in found.books[tio].lots] == [(D(-3000), D(-3000))]
-
-
-def test_the_shares_of_an_assigned_call_are_sold_at_the_strike() -> None:
-    """The same file: fifteen calls on GME assigned at 21; what was held before, at 18, is made up."""
-    gme, call = "US36467W1099/USD", "GME   230630C00021000/USD"
-    found = folded(
-        trade("2023-05-02", "1500", "18", key=gme),
-        option("2023-06-16", "-15", "2", call),
-        option("2023-06-30", "15", "0", call, "A", "C"),
-        trade("2023-06-30", "-1500", "21", key=gme, fee="0.4695", codes=frozenset({"A"})),
-    )
-    assert [lot.gain for lot in found.books[gme].closed] == [D("4499.5305")]
-    assert [lot.gain for lot in found.books[call].closed] == [D(3000)]
 
 
 def test_bonds_are_quoted_per_hundred_of_their_face() -> None:
