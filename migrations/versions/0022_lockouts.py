@@ -17,16 +17,17 @@ branch_labels = None
 depends_on = None
 
 LOCKOUT = timedelta(hours=12)
+TIME = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
     lockouts = op.create_table(
         "lockouts",
         sa.Column("allowance", sa.String(32), primary_key=True),
-        sa.Column("until", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("until", TIME, nullable=False),
     )
-    connections = sa.table("connections", sa.column("allowance"), sa.column("locked_until", sa.DateTime(timezone=True)))
-    runs = sa.table("sync_runs", sa.column("allowance"), sa.column("failure"), sa.column("finished_at", sa.DateTime(timezone=True)))
+    connections = sa.table("connections", sa.column("allowance"), sa.column("locked_until", TIME))
+    runs = sa.table("sync_runs", sa.column("allowance"), sa.column("failure"), sa.column("finished_at", TIME))
     told = [
         *op.get_bind().execute(
             sa.select(connections.c.allowance, connections.c.locked_until).where(
@@ -36,7 +37,7 @@ def upgrade() -> None:
         *(
             (allowance, finished_at + LOCKOUT)
             for allowance, finished_at in op.get_bind().execute(
-                sa.select(runs.c.allowance, sa.func.max(runs.c.finished_at, type_=sa.DateTime(timezone=True)))
+                sa.select(runs.c.allowance, sa.func.max(runs.c.finished_at, type_=TIME))
                 .where(runs.c.failure == "locked_out", runs.c.allowance.is_not(None), runs.c.finished_at.is_not(None))
                 .group_by(runs.c.allowance)
             )

@@ -21,7 +21,7 @@ from stonks.ledger import folding
 from stonks.ledger.entries import MOVING
 from stonks.ledger.marks import name_of
 from stonks.ledger.snapshot_tables import SnapshotName
-from stonks.ledger.tables import DELIVERING, Entry, ReportedPosition
+from stonks.ledger.tables import ACTING, DELIVERING, Entry, ReportedPosition
 from stonks.portfolio import exercises
 from stonks.portfolio.actions import group_of
 from stonks.portfolio.movements import DERIVATIVES
@@ -111,9 +111,7 @@ def _action_legs(portfolio_id: int) -> Iterator[list[Name]]:
         Entry.symbol, Entry.isin, Entry.asset_class, Entry.entry_date, Entry.action_id, Entry.action_kind,
         Entry.description,
     )  # fmt: skip
-    actions = select(*columns).where(
-        Entry.portfolio_id == portfolio_id, Entry.discarded_at.is_(None), text("kind = 'CORPORATE_ACTION'")
-    )
+    actions = select(*columns).where(Entry.portfolio_id == portfolio_id, Entry.discarded_at.is_(None), text(ACTING))
     groups: dict[Any, list[Name]] = defaultdict(list)
     for row in db.session.execute(actions):
         group = group_of(row.action_id, row.action_kind or "", row.description or "")

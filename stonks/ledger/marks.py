@@ -15,7 +15,7 @@ from sqlalchemy import bindparam, delete, select, text, update
 
 from stonks.db import db, insert_ignoring
 from stonks.ledger.snapshot_tables import Snapshot, SnapshotMark
-from stonks.ledger.tables import DELIVERING, Entry
+from stonks.ledger.tables import ACTING, DELIVERING, Entry
 from stonks.portfolio.movements import DERIVATIVES
 
 NAME, MONTH, POSITIONS, RATES = "name", "month", "positions", "rates"
@@ -25,7 +25,7 @@ MOST = 20_000  # entries; a change of more is marked as a change of everything
 _FACTS = (Entry.kind, Entry.symbol, Entry.isin, Entry.asset_class, Entry.entry_date, Entry.notes)
 # Of entries that tie instruments together: as databases tell them, and as we do; indexes hold those alone.
 _TIES: tuple[tuple[str, Callable[[Any], bool]], ...] = (
-    ("kind = 'CORPORATE_ACTION'", lambda row: row.kind == "CORPORATE_ACTION"),
+    (ACTING, lambda row: row.kind == "CORPORATE_ACTION"),
     (DELIVERING, lambda row: row.kind == "TRADE" and bool(row.notes) and ("A" in row.notes or "Ex" in row.notes)),
 )
 _OF_MARK = ("of_kind", "of_name", "of_isin")

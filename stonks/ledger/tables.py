@@ -13,6 +13,7 @@ from stonks.db import Base, ExactDecimal, UtcDateTime
 # Of indexes: a query says them in the very same words, or SQLite does not take the index.
 RARE_TYPE = "type NOT IN ('BUY', 'SELL')"
 RARE_ORIGIN = "origin <> 'sync'"
+ACTING = "kind = 'CORPORATE_ACTION'"
 DELIVERING = "kind = 'TRADE' AND (notes LIKE '%A%' OR notes LIKE '%Ex%')"  # may have a code of an exercise
 
 
@@ -98,8 +99,8 @@ class Entry(Base):
             "ix_entries_actions",
             "portfolio_id",
             "entry_date",
-            sqlite_where=text("kind = 'CORPORATE_ACTION'"),
-            postgresql_where=text("kind = 'CORPORATE_ACTION'"),
+            sqlite_where=text(ACTING),
+            postgresql_where=text(ACTING),
         ),
     )
 

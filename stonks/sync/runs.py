@@ -69,7 +69,7 @@ def hand_on(old: SyncRun, new: SyncRun, now: datetime) -> None:
     if old.ticket is None or old.reason == "window":
         return
     new.state, new.ticket, new.ticket_at = RunState.AWAITING_STATEMENT, old.ticket, old.ticket_at
-    new.with_period, new.started_over, new.place = old.with_period, old.started_over, old.place
+    new.with_period, new.started_over = old.with_period, old.started_over
     asked_last = old.called_at or now
     new.due_at = max(now, asked_last + services().settings.first_wait)
 

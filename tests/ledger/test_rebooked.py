@@ -18,7 +18,7 @@ from stonks.ledger.repeats import ReadAs
 from stonks.services import services
 from tests.conftest import Clock
 from tests.ledger.shelf import bring
-from tests.statements import TRADE_COLUMNS, statement
+from tests.statements import TRADE_COLUMNS, dividend, statement
 
 SHARES = {
     1: "DXET,LU0380865021,3571384109,20210304,BUY,100,56.11,-2.8055,EUR",
@@ -67,6 +67,14 @@ def test_however_a_file_is_cut_into_parts(portfolio_id: int, clock: Clock, monke
     monkeypatch.setattr(passages, "_ENDS_BELOW", b"\xff" * 21)  # and into passages
     files = ((2, 3), (1, 2, 3), (2, 3))
     assert cash_after(portfolio_id, clock, SHARES, files) == {"EUR": Decimal("-5613.8055")}
+
+
+def test_payments_beside_it_change_nothing_of_that(portfolio_id: int, clock: Clock) -> None:
+    for rows in ((1,), (2, 3)):
+        body = statement([SHARES[number] for number in rows], [dividend(3)])
+        import_reading(portfolio_id, read_statement(BytesIO(body)), origin="upload", now=clock())
+    (money,) = computed(portfolio_id, [clock().date()]).values()
+    assert money["EUR"] == Decimal("-5613.8055")
 
 
 def test_a_conversion_stands_once_too(portfolio_id: int, clock: Clock) -> None:

@@ -49,14 +49,9 @@ EXERCISE: list[Record] = [
 ]
 
 
-@pytest.mark.parametrize("number", ["bought", "exercised", "delivered"])
-def test_an_entry_of_an_exercise_that_is_discarded_or_restored_changes_option_and_shares(
-    portfolio_id: int, clock: Clock, number: str
-) -> None:
-    importing.import_reading(portfolio_id, ReadingOf(EXERCISE), origin="sync", now=clock())
+def assert_discarded_and_restored(portfolio_id: int, number: str, clock: Clock) -> None:
+    """Without the entry, and with it again, the stored figures are those of everything made anew."""
     whole = stored(portfolio_id)
-    assert_whole_fold_agrees(portfolio_id, whole)
-    assert whole["snapshot_holdings"][f"{NEW[1]}/USD",]["cost"] == 60 * (7 + 2)
     entry_id = db.session.scalar(select(Entry.id).where(Entry.external_id == number))
     assert entry_id is not None
     review.discard(portfolio_id, entry_id, clock())
@@ -65,6 +60,17 @@ def test_an_entry_of_an_exercise_that_is_discarded_or_restored_changes_option_an
     assert without["snapshot_holdings"] != whole["snapshot_holdings"]
     review.restore(portfolio_id, entry_id)
     assert stored(portfolio_id) == made_anew(portfolio_id)
+
+
+@pytest.mark.parametrize("number", ["bought", "exercised", "delivered"])
+def test_an_entry_of_an_exercise_that_is_discarded_or_restored_changes_option_and_shares(
+    portfolio_id: int, clock: Clock, number: str
+) -> None:
+    importing.import_reading(portfolio_id, ReadingOf(EXERCISE), origin="sync", now=clock())
+    whole = stored(portfolio_id)
+    assert_whole_fold_agrees(portfolio_id, whole)
+    assert whole["snapshot_holdings"][f"{NEW[1]}/USD",]["cost"] == 60 * (7 + 2)
+    assert_discarded_and_restored(portfolio_id, number, clock)
 
 
 def test_an_exercise_that_comes_piece_by_piece_ends_as_if_it_had_come_at_once(portfolio_id: int, clock: Clock) -> None:
@@ -97,13 +103,5 @@ def test_a_leg_of_a_merger_that_is_discarded_or_restored_changes_the_other_instr
     bought = trade("1", side=Side.BUY, quantity="10", price="5", on=date(2025, 12, 10), symbol=OLD[0])
     rows = [bought._replace(isin=OLD[1]), leg("gone", OLD, "-10"), leg("come", NEW, "10")]
     importing.import_reading(portfolio_id, ReadingOf(rows), origin="sync", now=clock())
-    whole = stored(portfolio_id)
     for number in ("gone", "come"):
-        entry_id = db.session.scalar(select(Entry.id).where(Entry.external_id == number))
-        assert entry_id is not None
-        review.discard(portfolio_id, entry_id, clock())
-        without = stored(portfolio_id)
-        assert without == made_anew(portfolio_id)
-        assert without["snapshot_holdings"] != whole["snapshot_holdings"]
-        review.restore(portfolio_id, entry_id)
-        assert stored(portfolio_id) == made_anew(portfolio_id)
+        assert_discarded_and_restored(portfolio_id, number, clock)

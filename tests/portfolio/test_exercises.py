@@ -16,7 +16,7 @@ from stonks.portfolio.exercises import contract_of, leg_of, root_of
 from stonks.portfolio.holdings import Holdings, fold
 from stonks.portfolio.lots import Method
 from stonks.portfolio.movements import Movement
-from tests.portfolio.examples import delivered, option, trade
+from tests.portfolio.examples import delivered, option, trade, transfer
 
 D = Decimal
 LEG, LEG_69 = "DE000LEG1110/EUR", "P LEG  20230317 69 M/EUR"
@@ -89,6 +89,16 @@ def test_an_option_whose_purchase_is_not_here_leaves_the_strike_alone() -> None:
     assert not found.books[TIO_1].lots
     assert not found.books[TIO_1].complete
     assert [(lot.quantity, lot.cost) for lot in found.books[TIO].lots] == [(D(-3000), D(-3000))]
+
+
+def test_an_option_that_came_by_transfer_has_no_premium_to_pass_on() -> None:
+    found = folded(
+        transfer("2022-06-01", "1", key=CNXT_34),
+        option("2022-06-13", "-1", "0", CNXT_34, "Ex"),
+        delivered("2022-06-13", "100", "34", "CNXT", CNXT, "Ex"),
+    )
+    assert gains(found, CNXT_34) == [None]
+    assert found.books[CNXT].cost == 3400
 
 
 def test_the_premium_is_spread_over_several_executions_and_nothing_of_it_is_lost() -> None:
