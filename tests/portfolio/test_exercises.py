@@ -91,14 +91,15 @@ def test_an_option_whose_purchase_is_not_here_leaves_the_strike_alone() -> None:
     assert [(lot.quantity, lot.cost) for lot in found.books[TIO].lots] == [(D(-3000), D(-3000))]
 
 
-def test_an_option_that_came_by_transfer_has_no_premium_to_pass_on() -> None:
+def test_options_that_partly_came_by_transfer_pass_no_part_of_a_premium_on() -> None:
     found = folded(
         transfer("2022-06-01", "1", key=CNXT_34),
-        option("2022-06-13", "-1", "0", CNXT_34, "Ex"),
-        delivered("2022-06-13", "100", "34", "CNXT", CNXT, "Ex"),
+        option("2022-06-02", "1", "0.95", CNXT_34),
+        option("2022-06-13", "-2", "0", CNXT_34, "Ex"),
+        delivered("2022-06-13", "200", "34", "CNXT", CNXT, "Ex"),
     )
-    assert gains(found, CNXT_34) == [None]
-    assert found.books[CNXT].cost == 3400
+    assert gains(found, CNXT_34) == [None, -95]
+    assert found.books[CNXT].cost == 6800
 
 
 def test_the_premium_is_spread_over_several_executions_and_nothing_of_it_is_lost() -> None:
