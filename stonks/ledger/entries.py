@@ -100,7 +100,7 @@ def page(
     }
     told = {name: value for name, value in values.items() if value is not None}
     query = _page_query(frozenset(told), _telling(wanted), newer=bool(newer_than))
-    found = [Shown._make(row) for row in read(query, portfolio_id=portfolio_id, size=size + 1, **told)]
+    found = [Shown._make(row) for row in read(query, portfolio_id=portfolio_id, size=size + 1, **told).all()]
     more, found = len(found) > size, found[:size]
     if newer_than:
         found.reverse()

@@ -73,15 +73,16 @@ CORRECTION_WORDS = {
 
 def plain(value: Decimal) -> str:
     """All digits there are, no padding zeros: 1 500.55, −0.0001."""
-    text = format(value, "f")
+    text = format(value, ",f")
     if "." in text:
         text = text.rstrip("0").rstrip(".")
-    return _grouped(text)
+    return _shown(value, text)
 
 
 def money(value: Decimal, currency: str | None = None) -> str:
     """Rounded to the currency's places: −2 033.44."""
-    return _grouped(_rounded(value, MINOR_UNITS.get(currency or "", 2)))
+    rounded = _rounded(value, MINOR_UNITS.get(currency or "", 2))
+    return _shown(rounded, format(rounded, ",f"))
 
 
 def signed(value: Decimal, currency: str | None = None) -> str:
@@ -99,16 +100,17 @@ def price(value: Decimal, currency: str | None = None) -> str:
     digits, as 0.00001235 is not nothing."""
     least = MINOR_UNITS.get(currency or "", 2)
     small = 0 < abs(value) < _HUNDREDTH
-    text = format(_FOUR_DIGITS.plus(value), "f") if small else _rounded(value, 4)
-    whole, _, places = text.rstrip("0").partition(".")
+    rounded = _FOUR_DIGITS.plus(value) if small else _rounded(value, 4)
+    whole, _, places = format(rounded, ",f").rstrip("0").partition(".")
     if len(places) < least:
         places = places.ljust(least, "0")
-    return _grouped(f"{whole}.{places}" if places else whole)
+    return _shown(rounded, f"{whole}.{places}" if places else whole)
 
 
 def percent(value: Decimal, places: int = 1) -> str:
     """A share of one as a percentage: 0.145 -> 14.5 %."""
-    return _grouped(_rounded(value * 100, places)) + NO_BREAK + "%"
+    rounded = _rounded(value * 100, places)
+    return f"{_shown(rounded, format(rounded, ',f'))}{NO_BREAK}%"
 
 
 def signed_percent(value: Decimal, places: int = 1) -> str:
@@ -118,7 +120,7 @@ def signed_percent(value: Decimal, places: int = 1) -> str:
 
 def count(number: int, one: str, many: str | None = None) -> str:
     """9 transactions, 1 transaction: with an ordinary space, so that searching a page for the words finds them."""
-    return f"{_grouped(str(number))} {one if number == 1 else many or one + 's'}"
+    return f"{plain(Decimal(number))} {one if number == 1 else many or one + 's'}"
 
 
 @lru_cache(maxsize=4096)
@@ -218,16 +220,15 @@ def init_app(app: Flask) -> None:
         app.jinja_env.filters[function.__name__] = function
 
 
-def _rounded(value: Decimal, places: int) -> str:
-    return format(value.quantize(_PLACES[places], ROUND_HALF_UP, _WIDE), "f")
+def _rounded(value: Decimal, places: int) -> Decimal:
+    return value.quantize(_PLACES[places], ROUND_HALF_UP, _WIDE)
 
 
-def _grouped(text: str) -> str:
-    """Thousands by a thin space, a true minus, and no minus before a zero."""
-    negative = text.startswith("-")
-    whole, point, places = text.lstrip("-").partition(".")
-    shown = f"{int(whole):,}".replace(",", THIN_SPACE) + point + places
-    return MINUS + shown if negative and any(digit in "123456789" for digit in shown) else shown
+def _shown(value: Decimal, text: str) -> str:
+    """`text`, which is `value` with commas between the thousands: with thin spaces, a true minus, and none before a
+    zero."""
+    text = text.replace(",", THIN_SPACE)
+    return text.replace("-", MINUS if value else "", 1)
 
 
 def _machine(value: datetime) -> str:
