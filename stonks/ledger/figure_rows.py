@@ -111,6 +111,7 @@ def lots(one: Summary, portfolio_id: int, before: int) -> list[Row]:
             "cost_known": lot.cost_known,
             "proceeds": lot.proceeds,
             "gain_base": gain,
+            "delivered": lot.delivered,
         }
         for place, (lot, gain) in enumerate(one.closed, before)
     ]
@@ -125,6 +126,7 @@ def lots(one: Summary, portfolio_id: int, before: int) -> list[Row]:
             "cost_known": lot.cost_known,
             "proceeds": None,
             "gain_base": None,
+            "delivered": False,
         }
         for place, lot in enumerate(one.open, before + len(closed))
     ]

@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, CursorResult, and_, bindparam, case, func,
 from stonks.core.errors import NotFound, StonksError
 from stonks.core.records import FxRate
 from stonks.db import db, read
-from stonks.ledger import agreeing, prices, snapshot
+from stonks.ledger import agreeing, prices, realised, snapshot
 from stonks.ledger.entries import Called
 from stonks.ledger.kept import Kept
 from stonks.ledger.snapshot import State
@@ -302,18 +302,11 @@ def _instrument(portfolio: Portfolio, key: str, today: date) -> OneInstrument:
         valued=valued if row.is_open else None,
         open_lots=[Lot(lot.opened, lot.quantity, lot.cost, lot.cost_known) for lot in open_lots],
         lots=how_many,
-        closed=[_closed(key, lot) for lot in closed],
+        closed=[(realised.closed_lot(lot), lot.gain_base) for lot in closed],
         closed_lots=row.closed_lots,
         moved_as=called["moved"],
         paid_as=called["paid"],
     )
-
-
-def _closed(key: str, lot: SnapshotLot) -> tuple[ClosedLot, Decimal | None]:
-    closed = ClosedLot(
-        key, lot.opened, lot.closed or lot.opened, lot.quantity, lot.cost, lot.proceeds or ZERO, lot.cost_known
-    )
-    return closed, lot.gain_base
 
 
 def _compared(portfolio_id: int) -> list[tuple[Instrument, Difference]]:

@@ -23,7 +23,7 @@ _SUMS = select(Snapshot.gains).where(Snapshot.portfolio_id == bindparam("portfol
 _LOTS = (
     select(
         SnapshotLot.opened, SnapshotLot.closed, SnapshotLot.quantity, SnapshotLot.cost, SnapshotLot.proceeds,
-        SnapshotLot.cost_known, SnapshotLot.gain_base, SnapshotHolding.key, SnapshotHolding.symbol,
+        SnapshotLot.cost_known, SnapshotLot.delivered, SnapshotLot.gain_base, SnapshotHolding.key, SnapshotHolding.symbol,
         SnapshotHolding.isin, SnapshotHolding.currency, SnapshotHolding.asset_class, SnapshotHolding.multiplier,
         SnapshotHolding.description,
     )
@@ -78,5 +78,10 @@ def every_sale(portfolio_id: int, year: int | None) -> Iterator[Sale]:
 
 
 def _sale(row: Any) -> Sale:
-    lot = ClosedLot(row.key, row.opened, row.closed, row.quantity, row.cost, row.proceeds or ZERO, row.cost_known)
-    return Sale(instrument_of(row), lot, row.gain_base)
+    return Sale(instrument_of(row), closed_lot(row), row.gain_base)
+
+
+def closed_lot(row: Any) -> ClosedLot:
+    """Of a SnapshotLot that is closed."""
+    told = row.opened, row.closed, row.quantity, row.cost, row.proceeds or ZERO, row.cost_known, row.delivered
+    return ClosedLot(row.key, *told)

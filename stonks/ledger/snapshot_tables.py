@@ -161,6 +161,7 @@ class SnapshotLot(Base):
     cost_known: Mapped[bool]
     proceeds: Mapped[Decimal | None] = mapped_column(ExactDecimal)
     gain_base: Mapped[Decimal | None] = mapped_column(ExactDecimal)
+    delivered: Mapped[bool] = mapped_column(server_default=false())
 
 
 class SnapshotMonth(Base):

@@ -41,6 +41,7 @@ class ClosedLot:
     cost: Decimal
     proceeds: Decimal  # signed cash of the closing
     cost_known: bool
+    delivered: bool = False  # an option for its shares, whose price its cost went into: it brought what it had cost
 
     @property
     def gain(self) -> Decimal | None:
@@ -131,10 +132,13 @@ class Book:
         return left, cash_left
 
     def end(self, quantity: Decimal, on: date) -> Decimal:
-        """Closes `quantity` (signed like the lots), which is held, without a gain. Returns what it had cost."""
+        """Closes `quantity` (signed like the lots), which is held, for what is delivered. Returns what it had cost."""
         cost = ZERO
         for lot in self.take(quantity):
-            self.closed.append(ClosedLot(self.key, lot.opened, on, lot.quantity, lot.cost, lot.cost, lot.cost_known))
+            closed = ClosedLot(
+                self.key, lot.opened, on, lot.quantity, lot.cost, lot.cost, lot.cost_known, delivered=True
+            )
+            self.closed.append(closed)
             cost = _EXACT.add(cost, lot.cost)
         return cost
 

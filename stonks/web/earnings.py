@@ -14,7 +14,7 @@ from stonks.ledger import received as stored
 from stonks.ledger.realised import Sale
 from stonks.portfolio.overview import Gains
 from stonks.services import services
-from stonks.web import csv_file, income_tables, paging
+from stonks.web import csv_file, filters, income_tables, paging
 from stonks.web.income_tables import IncomeView
 from stonks.web.pages import portfolio_page
 
@@ -40,7 +40,7 @@ def gains(portfolio_id: int) -> ResponseReturnValue:
         rows = ((one, sums.gain, sums.sales, sums.unknown) for one, sums in by_year.items())
         return csv_file.answer("gains-by-year", ("Year", f"Gain {base}", "Closed lots", "Not known"), rows)
     if request.args.get("as") == "csv":
-        head = (*_HEAD, f"Gain {base}")
+        head = (*_HEAD, f"Gain {base}", "Note")
         return figures.whole(
             page.portfolio, lambda: csv_file.answer("gains", head, _rows(realised.every_sale(portfolio_id, year)))
         )
@@ -102,4 +102,4 @@ def _rows(sales: Iterable[Sale]) -> Iterable[tuple[object, ...]]:
     for one, lot, gain_base in sales:
         cost = lot.cost if lot.cost_known else None
         told = (one.symbol, one.isin or "", lot.opened, lot.closed, lot.days, lot.quantity, one.currency)
-        yield (*told, cost, lot.proceeds, lot.gain, gain_base)
+        yield (*told, cost, lot.proceeds, lot.gain, gain_base, filters.lot_words(lot))

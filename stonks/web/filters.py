@@ -10,6 +10,7 @@ from flask import Flask
 from markupsafe import Markup
 
 from stonks.core.days import spoken
+from stonks.portfolio.lots import ClosedLot
 from stonks.portfolio.valuation import UPLOADED, Price
 from stonks.services import services
 
@@ -207,6 +208,11 @@ def asset_class_words(code: str | None) -> str:
     return ASSET_CLASS_WORDS.get(code, code) if code else "a class not told"
 
 
+def lot_words(lot: ClosedLot) -> str:
+    """Why a closed lot has no gain; empty for most."""
+    return "premium in the shares" if lot.delivered else ""
+
+
 def correction_words(role: str) -> str:
     return CORRECTION_WORDS.get(role, role)
 
@@ -216,6 +222,7 @@ def init_app(app: Flask) -> None:
         plain, money, signed, quantity, price, percent, signed_percent, count,
         day, day_text, moment, moment_text, ago, clock, loses_digits, places, type_words, origin_words,
         correction_words, asset_class_words, price_origin_words,
+        lot_words,
     ):  # fmt: skip
         app.jinja_env.filters[function.__name__] = function
 

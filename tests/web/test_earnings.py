@@ -7,6 +7,7 @@ import io
 import re
 from datetime import date
 from decimal import Decimal
+from urllib.parse import quote
 
 import pytest
 from flask.testing import FlaskClient
@@ -18,6 +19,7 @@ from stonks.ledger.importing import import_reading
 from stonks.ledger.realised import Sale
 from stonks.ledger.tables import Portfolio
 from tests.conftest import Clock
+from tests.ledger.test_tied import EXERCISE
 from tests.readings import ReadingOf, dividend, trade
 from tests.web.test_overview import see, withheld
 
@@ -52,6 +54,23 @@ def test_the_csv_of_gains_adds_up_to_all_digits(signed_in: FlaskClient, earned: 
     rows = table(signed_in, f"/portfolios/{earned.id}/gains?year=all&as=csv")
     assert sum(Decimal(row["Gain USD"]) for row in rows) == Decimal(77)
     assert [row["Days held"] for row in rows] == ["392", "211"]
+
+
+def test_an_option_that_was_exercised_says_why_it_has_no_gain(
+    signed_in: FlaskClient, mine: Portfolio, clock: Clock
+) -> None:
+    """What it cost is in what its shares cost, so that their sale has it."""
+    import_reading(mine.id, ReadingOf(EXERCISE), origin="upload", now=clock.now)
+    option = "NEW 251219C00007000"
+    assert f"{option} premium in the shares 9 Dec 2025" in see(signed_in, mine, "/gains?year=2025")
+    assert "premium in the shares" not in see(signed_in, mine, "/gains?year=2026")
+    notes = [
+        (row["Instrument"], row["Gain"], row["Note"])
+        for row in table(signed_in, f"/portfolios/{mine.id}/gains?year=all&as=csv")
+    ]
+    assert notes == [("NEW", "80", ""), (EXERCISE[0].symbol, "0", "premium in the shares")]
+    key = quote(f"{EXERCISE[0].symbol}/USD")
+    assert "19 Dec 2025 premium in the shares" in see(signed_in, mine, f"/instruments/{key}")
 
 
 def test_the_csv_of_gains_never_mixes_two_states(
