@@ -98,6 +98,12 @@ def connection(portfolio_id: int) -> ConnectionView | None:
     return of_connection(connection, db.session.scalar(_LIVE, {"connection_id": connection.id}))
 
 
+def broker_of(view: ConnectionView | None) -> Broker:
+    """The connected broker, else the first there is."""
+    brokers = services().brokers
+    return brokers[view.broker] if view and view.broker in brokers else next(iter(brokers.values()))
+
+
 def tested(portfolio_id: int, run_id: int) -> RunView:
     """Raises NotFound for a run of another portfolio."""
     run = db.session.get(SyncRun, run_id)

@@ -226,7 +226,8 @@ def _guessed_dates(run: RunView | None) -> bool:
 
 def _broker_asked_for(code: str | None, view: ConnectionView | None) -> Broker:
     brokers = services().brokers
-    code = code or (view.broker if view and view.broker in brokers else next(iter(brokers), ""))
+    if not code:
+        return views.broker_of(view)
     if code not in brokers:
         abort(404)
     return brokers[code]

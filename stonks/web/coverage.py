@@ -96,7 +96,7 @@ def _page(portfolio_id: int, refusal: str = "") -> Response:
     seen = marker(view.running if view else None)
     if request.method == "GET" and htmx.wants_fragment() and request.args.get("seen") == seen:
         return htmx.unchanged()
-    now, broker = services().clock(), _broker_of(view)
+    now, broker = services().clock(), views.broker_of(view)
     runs = views.runs(portfolio_id, RUNS_LOOKED_AT)
     shown = _shown(portfolio_id, view, broker, runs, now)
     body = render_template(
@@ -188,8 +188,3 @@ def _sources(view: ConnectionView | None, broker: Broker) -> dict[str, str]:
         label = ", ".join(f"{one.label} {view.public_fields[one.name]}" for one in broker.fields if not one.secret)
         named[windows.source_named(view.broker, view.public_fields)] = f"Syncs, {label}"
     return named
-
-
-def _broker_of(view: ConnectionView | None) -> Broker:
-    brokers = services().brokers
-    return brokers[view.broker] if view and view.broker in brokers else next(iter(brokers.values()))

@@ -10,7 +10,6 @@ from flask.typing import ResponseReturnValue
 from flask_login import login_required
 from werkzeug.datastructures import FileStorage
 
-from stonks.brokers.contract import Broker
 from stonks.core.errors import InvalidInput, StatementUnreadable
 from stonks.ledger.importing import ImportOutcome
 from stonks.ledger.repeats import ReadAs
@@ -52,14 +51,8 @@ def upload(portfolio_id: int) -> ResponseReturnValue:
 def _let_in(portfolio_id: int, file: FileStorage, currency: str | None, day_first: bool | None) -> ImportOutcome:
     if currency and not (len(currency) == 3 and currency.isascii() and currency.isalpha()):
         raise InvalidInput({"only_currency": "A currency has three letters, like USD."})
-    read_as = ReadAs(_broker_of(portfolio_id), currency, day_first)
+    read_as = ReadAs(views.broker_of(views.connection(portfolio_id)), currency, day_first)
     return uploading.take_in(portfolio_id, cast(BinaryIO, file.stream), read_as, file.filename or "")
-
-
-def _broker_of(portfolio_id: int) -> Broker:
-    """The connected broker, else the first there is."""
-    view, brokers = views.connection(portfolio_id), services().brokers
-    return brokers[view.broker] if view and view.broker in brokers else next(iter(brokers.values()))
 
 
 def _day(text: str) -> date | None:
@@ -71,7 +64,7 @@ def _day(text: str) -> date | None:
 
 def _page(page: PortfolioPage, *, code: int = 200, **values: object) -> Response:
     view = views.connection(page.portfolio.id)
-    broker = _broker_of(page.portfolio.id)
+    broker = views.broker_of(view)
     sent = request.method == "POST"
     return htmx.render(
         "import/page.html",
