@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -66,6 +67,7 @@ class LineChart:
 
 TOP, BOTTOM = 14, 26
 MOST_ROWS = 60
+_LABEL_WIDTH = 80  # of the longest, at a phone's size of letters
 
 
 def bars(months: Sequence[Month], base: str, *, width: int = 380, height: int = 236) -> BarChart:
@@ -113,6 +115,8 @@ def lines(points: Sequence[Point], *, width: int = 620, height: int = 236) -> Li
     def across(day: date) -> float:
         return round(left + wide * (day - first).days / span, 1)
 
+    beside = points[max(bisect_left(points, float(right - _LABEL_WIDTH), key=lambda point: across(point.on)) - 1, 0) :]
+
     def path(amount_of: Callable[[Point], Decimal | None]) -> str:
         drawn, apart = [], True
         for point in shown:
@@ -136,7 +140,7 @@ def lines(points: Sequence[Point], *, width: int = 620, height: int = 236) -> Li
         invested=invested,
         value=path(lambda point: point.value),
         at_last=path(lambda point: point.at_last) if old else "",
-        labels=_labels(points[-1], scale),
+        labels=_labels(beside, scale),
         ticks=scale.ticks(),
         days=[Tick(across(day), text) for day, text in _days(first, last)],
     )
@@ -154,18 +158,18 @@ def for_table(points: Sequence[Point]) -> list[Point]:
     return list(reversed(points))
 
 
-def _labels(end: Point, scale: _Scale) -> list[Label]:
-    """Beside the lines' ends: the upper one's above it, the other's below."""
-    invested = scale.at(float(end.invested))
+def _labels(beside: Sequence[Point], scale: _Scale) -> list[Label]:
+    """Beside the lines' ends, as far as a label reaches: the upper one's above both, the other's below."""
+    end = beside[-1]
+    heights = [scale.at(float(one)) for point in beside for one in (point.invested, point.at_last) if one is not None]
+    above, below = max(min(heights) - 8, 10), min(max(heights) + 16, scale.height - BOTTOM - 4)
     if end.at_last is None:
-        return [Label(invested - 8, "Net invested", "invested")]
-    value = scale.at(float(end.at_last))
-    value_above = value <= invested
+        return [Label(above, "Net invested", "invested")]
+    value_above = end.at_last >= end.invested
     words = "Value" if end.value is not None else "At last prices"
-    above, below = -8, 16
     return [
-        Label(max(value + (above if value_above else below), 10), words, "value"),
-        Label(max(invested + (below if value_above else above), 10), "Net invested", "invested"),
+        Label(above if value_above else below, words, "value"),
+        Label(below if value_above else above, "Net invested", "invested"),
     ]
 
 

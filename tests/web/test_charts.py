@@ -71,6 +71,16 @@ def test_labels_change_places_where_the_value_is_below() -> None:
     assert invested.at < value.at
 
 
+def test_a_label_stands_clear_of_a_step_beside_it() -> None:
+    early, late = [point(0, 1000, 1000), point(100, 2000, 2000)], [point(0, 1000, 1000)]
+    end = [point(340, 2000, 2000), point(360, 2000, 2100)]
+    flat, stepped = charts.lines([*early, *end]), charts.lines([*late, *end])
+    assert flat is not None
+    assert stepped is not None
+    assert stepped.labels[0].at == flat.labels[0].at
+    assert stepped.labels[1].at > flat.labels[1].at + 20
+
+
 def test_one_value_alone_is_no_line() -> None:
     assert charts.lines([point(0, 1000, 1000)]) is None
     assert charts.lines([point(0, 0, 0), point(1, 1000, None), point(2, 1000, None)]) is None
