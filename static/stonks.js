@@ -18,6 +18,12 @@ const copyByHand = (text) => {
   return copied ? Promise.resolve() : Promise.reject(new Error("not copied"));
 };
 
+// What lies open over the page: a menu, and where rows have columns, what a row does not show.
+const over = () =>
+  [...document.querySelectorAll("details.menu[open], .more > details[open]")].filter(
+    (one) => getComputedStyle(one.lastElementChild).position === "absolute",
+  );
+
 document.addEventListener("click", (event) => {
   const copier = event.target.closest("[data-copy]");
   if (copier) {
@@ -32,8 +38,8 @@ document.addEventListener("click", (event) => {
       () => announce("Your browser did not allow copying."),
     );
   }
-  for (const menu of document.querySelectorAll("details.menu[open]")) {
-    if (!menu.contains(event.target)) menu.open = false;
+  for (const one of over()) {
+    if (!one.contains(event.target)) one.open = false;
   }
 });
 
@@ -67,10 +73,10 @@ document.addEventListener("keydown", (event) => {
 
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
-  const menu = document.querySelector("details.menu[open]");
-  if (menu) {
-    menu.open = false;
-    menu.querySelector("summary").focus();
+  const [one] = over();
+  if (one) {
+    one.open = false;
+    one.querySelector("summary").focus();
   }
 });
 
@@ -94,6 +100,17 @@ for (const tab of document.querySelectorAll(".tabs [aria-current]")) {
   const strip = tab.parentElement;
   strip.scrollLeft = tab.offsetLeft + tab.offsetWidth / 2 - strip.clientWidth / 2;
 }
+
+// A table that fits needs no panel that scrolls, which would hold its head and what opens from its rows.
+const fit = () => {
+  for (const table of document.querySelectorAll(".panel > .table")) {
+    table.parentElement.classList.toggle("fits", table.offsetWidth <= table.parentElement.clientWidth);
+  }
+};
+fit();
+addEventListener("resize", fit);
+document.addEventListener("htmx:after:swap", fit);
+document.fonts.ready.then(fit);
 
 // A tab that is half out of view comes in when the keyboard reaches it.
 document.addEventListener("focusin", (event) => {

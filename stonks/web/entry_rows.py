@@ -81,16 +81,16 @@ def _row(entry: Line, correction: Correction | None, edit: str, quantity_places:
     taken_back = ' class="taken-back"' if correction and correction.taken_back else ""
     return (
         f'<tr{taken_back}><td class="sub">{filters.day(entry.entry_date)}</td><td class="type">{kind} {tag}</td>{lead}'
-        f'<td class="muted">{_escaped(entry.isin or "")}</td>'
+        f'<td class="muted spare">{_escaped(entry.isin or "")}</td>'
         f'<td class="right">{numbers.quantity(entry.quantity, quantity_places)}</td>'
         f'<td class="right">{numbers.price(entry.price, entry.currency, align=price_places)}</td>'
-        f'<td class="right">{charged}</td>'
+        f'<td class="right spare">{charged}</td>'
         f'<td class="right figure">{numbers.signed(entries.net_amount(entry), entry.currency)}</td>'
-        f'<td class="muted">{_escaped(filters.origin_words(entry.origin))}</td>'
+        f'<td class="muted spare">{_escaped(filters.origin_words(entry.origin))}</td>'
         f'<td class="second narrow-only">{second}</td>'
+        f'<td class="action"><a href="{edit}" aria-label="Edit {name}">Edit</a></td>'
         f'<td class="more"><details><summary aria-label="More about {name}"></summary>'
-        f'<dl class="facts">{told}</dl>{steps}</details></td>'
-        f'<td class="action"><a href="{edit}" aria-label="Edit {name}">Edit</a></td></tr>\n'
+        f'<div><dl class="facts">{told}</dl>{steps}</div></details></td></tr>\n'
     )
 
 

@@ -40,6 +40,7 @@ COLUMNS: dict[str, tuple[str, Callable[[Holding], Any]]] = {
     "share": ("Share", lambda one: one.valued.value_base if one.is_open else None),
     "income": ("Income", lambda one: one.income),
 }
+SPARE = {"average", "day", "income"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class Head:
     address: str
     order: str  # "ascending", "descending" or ""
     is_text: bool
+    is_spare: bool  # first to go where there is little room
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,15 +158,11 @@ def ordered(found: list[Holding], column: str, *, descending: bool) -> list[Hold
 
 def _head(name: str, column: str, descending: bool, address: Callable[..., str]) -> Head:
     """A heading's link turns the order round; a column not sorted by begins with the largest, names with A."""
-    words, is_text = COLUMNS[name][0], name == "symbol"
+    words, is_text, is_spare = COLUMNS[name][0], name == "symbol", name in SPARE
     if name == column:
-        return Head(
-            words,
-            address(sort=name if descending else f"-{name}"),
-            "descending" if descending else "ascending",
-            is_text,
-        )
-    return Head(words, address(sort=name if is_text else f"-{name}"), "", is_text)
+        order = "descending" if descending else "ascending"
+        return Head(words, address(sort=name if descending else f"-{name}"), order, is_text, is_spare)
+    return Head(words, address(sort=name if is_text else f"-{name}"), "", is_text, is_spare)
 
 
 def _totals(everything: list[Holding], found: list[Holding]) -> Totals:

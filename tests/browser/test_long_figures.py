@@ -11,7 +11,7 @@ from tests.browser.conftest import Product
 from tests.statements import buy, dividend, statement, withheld
 
 PAGES = ("", "/holdings", "/gains?year=all", "/income", "/performance", "/transactions", "/review", "/prices")
-WIDTHS = (360, 660, 900, 1280)
+WIDTHS = (360, 690, 730, 900, 1050, 1280)
 
 # Of a row on a phone the two texts of each line, and of a chart what it is labelled with.
 RUN_OVER = """() => {
