@@ -85,15 +85,29 @@ def restore(portfolio_id: int, entry_id: int) -> None:
     snapshot.catch_up(portfolio_id)
 
 
-def ignore_problem(portfolio_id: int, problem_id: int, now: datetime) -> None:
+def ignore_problem(portfolio_id: int, problem_id: int, now: datetime) -> ParkedRow:
     """A row that could not be read is not shown again. Raises NotFound."""
     with transaction():
-        problem = db.session.scalar(
-            select(ParkedRow).where(ParkedRow.id == problem_id, ParkedRow.portfolio_id == portfolio_id)
-        )
-        if problem is None:
-            raise NotFound("There is no such row.")
+        problem = _problem(portfolio_id, problem_id)
         problem.ignored_at = problem.ignored_at or now
+    return problem
+
+
+def keep_problem(portfolio_id: int, problem_id: int) -> ParkedRow:
+    """One that was ignored is shown again. Raises NotFound."""
+    with transaction():
+        problem = _problem(portfolio_id, problem_id)
+        problem.ignored_at = None
+    return problem
+
+
+def _problem(portfolio_id: int, problem_id: int) -> ParkedRow:
+    found = db.session.scalar(
+        select(ParkedRow).where(ParkedRow.id == problem_id, ParkedRow.portfolio_id == portfolio_id)
+    )
+    if found is None:
+        raise NotFound("There is no such row.")
+    return found
 
 
 def _pending(portfolio_id: int) -> tuple[ColumnElement[bool], ...]:

@@ -10,9 +10,9 @@ from flask_login import login_required
 
 from stonks.ledger import corrections, entries, review
 from stonks.ledger.review import PendingReview
-from stonks.ledger.tables import Amendment, Entry
+from stonks.ledger.tables import Amendment, Entry, ParkedRow
 from stonks.services import services
-from stonks.web import htmx, undoing
+from stonks.web import htmx, notices
 from stonks.web.pages import PortfolioPage, portfolio_page
 from stonks.web.row_numbers import row_number
 
@@ -30,7 +30,7 @@ def show(portfolio_id: int) -> ResponseReturnValue:
         render_template(
             "review/page.html",
             page=page,
-            undo=undoing.notice(portfolio_id),
+            notice=notices.notice(portfolio_id),
             portfolio_id=portfolio_id,
             pending=pending,
             corrections=corrections.of_entries(portfolio_id, [one for part in pending.batches for one in part.entries]),
@@ -58,7 +58,7 @@ def discard(portfolio_id: int, entry_id: int) -> ResponseReturnValue:
     portfolio_page(portfolio_id)
     review.discard(portfolio_id, entry_id, services().clock())
     if not htmx.wants_fragment():  # which has an Undo in the row's place
-        undoing.remember(undoing.told_of(entries.get(portfolio_id, entry_id), "Discarded", "review"))
+        notices.remember(notices.discarded(entries.get(portfolio_id, entry_id), "Discarded", "review"))
     return _after_row(portfolio_id, "review/_discarded.html", entry_id)
 
 
@@ -76,8 +76,18 @@ def restore(portfolio_id: int, entry_id: int) -> ResponseReturnValue:
 @login_required
 def ignore(portfolio_id: int, problem_id: int) -> ResponseReturnValue:
     portfolio_page(portfolio_id)
-    review.ignore_problem(portfolio_id, problem_id, services().clock())
-    return _varying("") if htmx.wants_fragment() else htmx.go_to(url_for("reviews.show", portfolio_id=portfolio_id))
+    problem = review.ignore_problem(portfolio_id, problem_id, services().clock())
+    if not htmx.wants_fragment():  # which has an Undo in the row's place
+        notices.remember(notices.ignored(problem))
+    return _after_problem("review/_ignored.html", problem)
+
+
+@blueprint.post("/problems/<int:problem_id>/keep")
+@login_required
+def keep(portfolio_id: int, problem_id: int) -> ResponseReturnValue:
+    """Takes back an ignore."""
+    portfolio_page(portfolio_id)
+    return _after_problem("review/_problem.html", review.keep_problem(portfolio_id, problem_id))
 
 
 def _changes(portfolio_id: int, pending: PendingReview) -> list[tuple[Amendment, Entry]]:
@@ -93,6 +103,13 @@ def _after_row(portfolio_id: int, fragment: str, entry_id: int) -> Response:
     entry = entries.get(portfolio_id, entry_id)
     found = corrections.of_entries(portfolio_id, [entry])
     return _varying(render_template(fragment, entry=entry, portfolio_id=portfolio_id, corrections=found))
+
+
+def _after_problem(fragment: str, problem: ParkedRow) -> Response:
+    """For htmx what stands in the row's place now, else the page again."""
+    if not htmx.wants_fragment():
+        return htmx.go_to(url_for("reviews.show", portfolio_id=problem.portfolio_id))
+    return _varying(render_template(fragment, problem=problem, portfolio_id=problem.portfolio_id))
 
 
 def _without_its_own_banner(page: PortfolioPage) -> PortfolioPage:

@@ -23,7 +23,7 @@ from stonks.ledger.figures import OfEntries
 from stonks.ledger.manual import ManualEntry
 from stonks.ledger.tables import Entry
 from stonks.services import services
-from stonks.web import entry_filter, entry_rows, frame, htmx, undoing
+from stonks.web import entry_filter, entry_rows, frame, htmx, notices
 from stonks.web.entry_filter import Asked
 from stonks.web.errors import beside
 from stonks.web.filters import TYPE_WORDS
@@ -86,7 +86,7 @@ def index(portfolio_id: int) -> ResponseReturnValue:
     if htmx.wants_fragment():
         shown: str = content
     else:
-        shown = frame.around("transactions/index.html", page, undoing.notice(portfolio_id) + content)
+        shown = frame.around("transactions/index.html", page, notices.notice(portfolio_id) + content)
     return htmx.answer(shown, 422 if filters.errors else 200)
 
 
@@ -123,7 +123,8 @@ def new(portfolio_id: int) -> ResponseReturnValue:
     form = EntryForm(data={"entry_date": today, "currency": page.portfolio.base_currency} | _prefilled())
     if form.validate_on_submit():
         with beside(form):
-            manual.add(portfolio_id, form.entered(), services().clock())
+            added = manual.add(portfolio_id, form.entered(), services().clock())
+            notices.remember(notices.saved(added, "Added"))
             return redirect(url_for("transactions.index", portfolio_id=portfolio_id), 303)
     return _form_page(page, form, None)
 
@@ -138,7 +139,8 @@ def edit(portfolio_id: int, entry_id: int) -> ResponseReturnValue:
         form.type.choices = _choices({entry.type: TYPE_WORDS.get(entry.type, entry.type)})
     if form.validate_on_submit():
         with beside(form):
-            manual.edit(portfolio_id, entry_id, form.entered(), services().clock())
+            changed = manual.edit(portfolio_id, entry_id, form.entered(), services().clock())
+            notices.remember(notices.saved(changed, "Changed"))
             return redirect(url_for("transactions.index", portfolio_id=portfolio_id), 303)
     return _form_page(page, form, entry)
 
@@ -148,9 +150,12 @@ def edit(portfolio_id: int, entry_id: int) -> ResponseReturnValue:
 def delete(portfolio_id: int, entry_id: int) -> ResponseReturnValue:
     portfolios.get(current_user.id, portfolio_id)
     entry = entries.get(portfolio_id, entry_id)
-    told = undoing.told_of(entry, "Deleted", "transactions", _as_text(entry) if entry.origin == "manual" else None)
+    if entry.origin == "manual":
+        notice = notices.deleted(entry, _as_text(entry))
+    else:
+        notice = notices.discarded(entry, "Deleted", "transactions")
     manual.remove(portfolio_id, entry_id, services().clock())
-    undoing.remember(told)
+    notices.remember(notice)
     return redirect(url_for("transactions.index", portfolio_id=portfolio_id), 303)
 
 

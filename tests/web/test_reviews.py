@@ -87,25 +87,53 @@ def test_done_acknowledges_what_was_shown_and_not_what_came_meanwhile(
     assert len(discards(signed_in.get(review).text)) == 1
 
 
+def ignores(page: str) -> str:
+    """The address that ignores the first row that could not be read."""
+    return page.split('<li id="problem-')[1].split('action="')[1].split('"')[0]
+
+
 def test_an_ignored_row_is_not_shown_again(signed_in: FlaskClient, mine: Portfolio, review: str) -> None:
-    address = signed_in.get(review).text.split('<li id="problem-')[1].split('action="')[1].split('"')[0]
+    address = ignores(signed_in.get(review).text)
     assert signed_in.post(address).status_code == 303
     assert "BORROW" not in signed_in.get(review).text
     bring(signed_in, mine, statement([ODD]))
     assert "BORROW" not in signed_in.get(review).text
 
 
+def test_without_script_too_an_ignored_row_offers_to_come_back(signed_in: FlaskClient, review: str) -> None:
+    signed_in.post(ignores(signed_in.get(review).text))
+    page = signed_in.get(review).text
+    assert re.search(r"<strong>Ignored:</strong> line \d+ of Trades", page)
+    undo = re.search(r'action="([^"]+/keep)"', page)
+    assert undo
+    assert signed_in.post(undo[1], data={"back": "review"}).location == review
+    page = signed_in.get(review).text
+    assert "BORROW" in page
+    assert "Ignored:" not in page
+
+
+def test_for_htmx_an_ignored_row_offers_to_come_back(signed_in: FlaskClient, review: str) -> None:
+    address = ignores(signed_in.get(review).text)
+    gone = signed_in.post(address, headers=FRAGMENT).text
+    assert "ignored" in gone
+    assert "Undo" in gone
+    back = signed_in.post(address.replace("ignore", "keep"), headers=FRAGMENT).text
+    assert ignores(back) == address
+    assert "BORROW" in signed_in.get(review).text
+
+
 def test_another_person_s_review_does_not_exist(signed_in: FlaskClient, review: str, anothers: Portfolio) -> None:
     entry = discards(signed_in.get(review).text)[0].split("/")[-2]
     foreign = f"/portfolios/{anothers.id}/review"
     assert signed_in.get(foreign).status_code == 404
-    for path in ("/done", f"/{entry}/discard", f"/{entry}/restore", "/problems/1/ignore"):
+    for path in ("/done", f"/{entry}/discard", f"/{entry}/restore", "/problems/1/ignore", "/problems/1/keep"):
         assert signed_in.post(foreign + path).status_code == 404
 
 
 def test_an_entry_of_another_portfolio_is_not_discarded(signed_in: FlaskClient, mine: Portfolio, review: str) -> None:
     assert signed_in.post(f"{review}/999999/discard").status_code == 404
     assert signed_in.post(f"{review}/problems/999999/ignore").status_code == 404
+    assert signed_in.post(f"{review}/problems/999999/keep").status_code == 404
 
 
 def test_the_review_has_no_banner_that_leads_to_itself(signed_in: FlaskClient, mine: Portfolio, review: str) -> None:

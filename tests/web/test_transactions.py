@@ -95,6 +95,20 @@ def test_an_entry_is_corrected_and_deleted(signed_in: FlaskClient, address: str,
     assert "No transactions yet" in signed_in.get(address).text
 
 
+def test_what_was_added_or_changed_is_told_once_and_leads_to_its_form(
+    signed_in: FlaskClient, address: str, portfolio: Portfolio
+) -> None:
+    """It may stand many pages further down, as far back as its day is."""
+    signed_in.post(f"{address}/new", data=BUY)
+    entry = entries.page(portfolio.id, EntryFilter()).entries[0]
+    page = signed_in.get(address).text
+    assert "<strong>Added:</strong> Buy" in page
+    assert f'class="button small" href="{address}/{entry.id}/edit">Edit' in page
+    assert "Added:" not in signed_in.get(address).text
+    signed_in.post(f"{address}/{entry.id}/edit", data=BUY | {"quantity": "5"})
+    assert "<strong>Changed:</strong> Buy" in signed_in.get(address).text
+
+
 def test_what_was_deleted_by_mistake_is_told_once_with_the_way_back(
     signed_in: FlaskClient, address: str, portfolio: Portfolio
 ) -> None:
