@@ -76,6 +76,7 @@ def test_long_names_and_figures_stay_in_their_places(signed_in: Page, product: P
         for width in WIDTHS:
             signed_in.set_viewport_size({"width": width, "height": 800})
             signed_in.wait_for_function("!document.querySelector('canvas') || document.querySelector('.u-legend')")
+            signed_in.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
             found += [f"{page} at {width}: {one}" for one in signed_in.evaluate(RUN_OVER)]
     assert found == []
 
