@@ -169,10 +169,10 @@ def gather(found: Folding, rows: Sequence[Facts], names: Names) -> None:
     """Adds entries, which come after all that were added before."""
     found.entries += len(rows)
     for row in rows:
-        if row.kind in MOVING and row.quantity:
+        if row.kind in MOVING and (row.quantity or (row.kind == "CORPORATE_ACTION" and row.amount)):
             key = names.key(row)
             _know(found, key, names, row)
-            found.movements.append(_movement(row, row.quantity, key))
+            found.movements.append(_movement(row, row.quantity or _ZERO, key))
             found.moved_as[key].add((row.symbol, row.isin))
             if row.kind == "TRADE" and row.price and not row.cancels:
                 found.traded[key] = newer(found.traded.get(key), Price(row.price, row.entry_date, False))
@@ -240,7 +240,7 @@ def _title(row: Any, before: Instrument | None) -> str | None:
 
 
 def _movement(row: Facts, told: Decimal, key: str) -> Movement:
-    """`told`: the row's quantity, which is there."""
+    """`told`: the row's quantity; none only of money that an action paid or took."""
     quantity, kind = told, Kind.TRADE
     cash, known = _ZERO, True
     if row.kind == "TRADE":
@@ -275,6 +275,7 @@ def _movement(row: Facts, told: Decimal, key: str) -> Movement:
         action_kind=row.action_kind or "",
         action_id=row.action_id,
         description=row.description or "",
+        worth=row.other_amount if kind is Kind.ACTION else None,
         leg=exercises.leg_of(row.symbol, row.asset_class, row.underlying, row.price, row.multiplier)
         if row.kind == "TRADE" and not codes.isdisjoint(exercises.CODES)
         else None,

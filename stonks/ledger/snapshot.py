@@ -40,7 +40,7 @@ from stonks.portfolio.lots import Method
 from stonks.rates import bank_version
 
 # Counted up with each change of the arithmetic or of what is stored: all figures are then made anew.
-ARITHMETIC = 7
+ARITHMETIC = 8
 ENTRIES_AT_ONCE = 50_000  # of a part, about
 MONTHS_AT_ONCE = 12
 MOST_REFUSALS = 50

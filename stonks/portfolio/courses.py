@@ -67,7 +67,7 @@ def steps(movements: Iterable[Movement], before: Mapping[str, Decimal] | None = 
         _, price, action = days.get(item.on, (ZERO, None, False))
         if item.kind is Kind.TRADE and item.price:
             price = item.price
-        days[item.on] = Step(quantity, price, action or item.kind is Kind.ACTION)
+        days[item.on] = Step(quantity, price, action or (item.kind is Kind.ACTION and bool(item.quantity)))
     return found
 
 

@@ -6,6 +6,7 @@ gain = cash of the closing - cost of what it closed, whichever way round.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Context, Decimal
@@ -161,12 +162,21 @@ class Book:
         after = _EXACT.add(before, change)
         if not before or not after or (before > 0) != (after > 0):
             return False
-        left = change
-        for place, lot in enumerate(self.lots):
-            part = left if place == len(self.lots) - 1 else share(change, lot.quantity, before)
-            self.lots[place] = replace(lot, quantity=_EXACT.add(lot.quantity, part))
-            left = _EXACT.subtract(left, part)
+        parts = divided(change, [lot.quantity for lot in self.lots])
+        self.lots = [
+            replace(lot, quantity=_EXACT.add(lot.quantity, part)) for lot, part in zip(self.lots, parts, strict=True)
+        ]
         return True
+
+
+def divided(amount: Decimal, weights: Sequence[Decimal]) -> list[Decimal]:
+    """In proportion to the weights, which are not nothing together. The parts are the amount again."""
+    whole = sum(weights, ZERO)
+    left, parts = amount, []
+    for weight in weights[:-1]:
+        parts.append(share(amount, weight, whole))
+        left = _EXACT.subtract(left, parts[-1])
+    return [*parts, left]
 
 
 def share(amount: Decimal, part: Decimal, whole: Decimal) -> Decimal:

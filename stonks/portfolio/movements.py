@@ -56,6 +56,7 @@ class Movement(NamedTuple):
     action_kind: str = ""
     action_id: str | None = None
     description: str = ""
+    worth: Decimal | None = None  # of what an action moved, signed like its quantity, when told
     leg: Leg | None = None
 
     @property

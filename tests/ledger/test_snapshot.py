@@ -113,15 +113,18 @@ def payments(draw: st.DrawFn) -> Record:
     return paid._replace(symbol=symbol, isin=isin, kind=kind, currency=draw(st.sampled_from(["USD", "EUR", "RUS"])))
 
 
+money = st.sampled_from([None, None, Decimal(0), Decimal(-30), Decimal(40)])
+
+
 @st.composite
 def actions(draw: st.DrawFn) -> Record:
     symbol, isin = draw(names)
     # Of two days, so that there are legs of one action.
     on, which = BEGUN + timedelta(days=draw(st.sampled_from([9, 31]))), draw(number)
     return CorporateAction(
-        action_date=on, kind=draw(st.sampled_from(["FS", "RS", "TC", "SO", "IC"])),
-        quantity=Decimal(draw(st.integers(-9, 9).filter(bool))), currency="USD", symbol=symbol, isin=isin,
-        amount=None, value=None, asset_class=None, multiplier=None, account=None, external_id=which,
+        action_date=on, kind=draw(st.sampled_from(["FS", "RS", "TC", "SO", "IC", "TO"])),
+        quantity=Decimal(draw(st.integers(-9, 9))), currency="USD", symbol=symbol, isin=isin,
+        amount=draw(money), value=draw(money), asset_class=None, multiplier=None, account=None, external_id=which,
         action_id=draw(st.sampled_from([None, "77"])), description="Merger (of some)", line=3,
         fingerprint=f"action {which}".ljust(20)[:20].encode(),
     )  # fmt: skip

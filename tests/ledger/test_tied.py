@@ -18,16 +18,16 @@ from tests.ledger.anew import assert_whole_fold_agrees, made_anew, stored
 from tests.listening import statements_sent
 from tests.readings import ReadingOf, trade
 
-OLD, NEW = ("OLD", "US0000000001"), ("NEW", "US0000000002")
+OLD, NEW, RIGHTS = ("OLD", "US0000000001"), ("NEW", "US0000000002"), ("NEW.RTS", "US0000000003")
 
 
-def leg(number: str, name: tuple[str, str], quantity: str) -> CorporateAction:
+def leg(number: str, name: tuple[str, str], quantity: str, **told: Decimal) -> CorporateAction:
     symbol, isin = name
     return CorporateAction(
         action_date=date(2025, 12, 20), kind="TC", quantity=Decimal(quantity), currency="USD", symbol=symbol, isin=isin,
         amount=None, value=None, asset_class=None, multiplier=None, account=None, external_id=number,
         action_id="77", description="OLD(US0000000001) merged", line=3, fingerprint=number.ljust(20).encode(),
-    )  # fmt: skip
+    )._replace(**told)  # fmt: skip
 
 
 def of_option(number: str, side: Side, price: str, on: date, notes: str | None = None) -> Trade:
@@ -104,4 +104,23 @@ def test_a_leg_of_a_merger_that_is_discarded_or_restored_changes_the_other_instr
     rows = [bought._replace(isin=OLD[1]), leg("gone", OLD, "-10"), leg("come", NEW, "10")]
     importing.import_reading(portfolio_id, ReadingOf(rows), origin="sync", now=clock())
     for number in ("gone", "come"):
+        assert_discarded_and_restored(portfolio_id, number, clock)
+
+
+def test_a_payment_and_the_worths_that_rows_of_a_merger_tell_make_the_cost_of_what_came(
+    portfolio_id: int, clock: Clock
+) -> None:
+    bought = trade("1", side=Side.BUY, quantity="10", price="5", on=date(2025, 12, 10), symbol=OLD[0], commission=None)
+    rows = [
+        bought._replace(isin=OLD[1]),
+        leg("gone", OLD, "-10"),
+        leg("paid", OLD, "0", amount=Decimal(-30)),
+        leg("come", NEW, "10", value=Decimal(60)),
+        leg("too", RIGHTS, "4", value=Decimal(20)),
+    ]
+    importing.import_reading(portfolio_id, ReadingOf(rows), origin="sync", now=clock())
+    held = stored(portfolio_id)["snapshot_holdings"]
+    assert {key: held[f"{isin}/USD",]["cost"] for key, isin in (NEW, RIGHTS)} == {"NEW": 60, "NEW.RTS": 20}
+    assert_whole_fold_agrees(portfolio_id, stored(portfolio_id))
+    for number in ("gone", "paid", "too"):
         assert_discarded_and_restored(portfolio_id, number, clock)

@@ -71,6 +71,87 @@ def test_cash_beside_a_merger_lowers_the_cost_first() -> None:
     assert not found.books[KEY].closed
 
 
+def test_a_merger_into_shares_and_rights_divides_the_cost_by_what_they_were_worth() -> None:
+    """Signature Group, 25 February 2015: 34,000 subscription shares became as many new ones, worth 227,460, and 19,108
+    subscribed ones, worth 101,272.40. What was paid for the subscription, 107,769.12, is cost as well."""
+    subscription, subscribed, new = "SGGHU.EX/USD", "20150224001800SGGHU/USD", "SGRH/USD"
+    found = fold(
+        [
+            trade("2014-06-10", "30000", "5", key="SGGHU/USD"),
+            trade("2014-07-10", "4000", "6", key="SGGHU/USD"),
+            action("2015-02-19", "TO", "-34000", key="SGGHU/USD", action_id="1"),
+            action("2015-02-19", "TO", "34000", key=subscription, action_id="1"),
+            action("2015-02-19", "TO", "0", key="SGGHU/USD", cash="-107769.12", action_id="1"),
+            action("2015-02-25", "TC", "-34000", key=subscription, action_id="2", worth=D(-243440)),
+            action("2015-02-25", "TC", "34000", key=new, action_id="2", worth=D(227460)),
+            action("2015-02-25", "TC", "19108", key=subscribed, action_id="2", worth=D("101272.4")),
+        ]
+    )
+    cost = 30000 * 5 + 4000 * 6 + D("107769.12")
+    assert found.books[new].cost + found.books[subscribed].cost == cost
+    part = D(227460) / (D(227460) + D("101272.4"))
+    assert abs(found.books[new].cost - cost * part) < D("0.000001")
+    assert [(lot.opened, lot.quantity) for lot in found.books[new].lots] == [
+        (day("2014-06-10"), D(30000)), (day("2014-07-10"), D(4000)),
+    ]  # fmt: skip
+    assert found.books[subscribed].quantity == 19108
+    assert not found.books[subscription].lots
+    assert not found.incomplete()
+
+
+def test_a_merger_into_several_without_their_worth_leaves_each_cost_unknown_and_says_so() -> None:
+    """Pulse Biosciences' rights of 2022 became shares and warrants, one of each."""
+    found = fold(
+        [
+            trade("2022-05-16", "487", "1"),
+            action("2022-06-16", "TC", "-487", action_id="1", worth=D(0)),
+            action("2022-06-16", "TC", "487", key="PLSE/USD", action_id="1", worth=D(998)),
+            action("2022-06-16", "TC", "487", key="PLSE.WT/USD", action_id="1"),
+        ]
+    )
+    for key in ("PLSE/USD", "PLSE.WT/USD"):
+        book = found.books[key]
+        assert (book.quantity, book.cost_known) == (487, False)
+        assert "how the cost divides is not told" in book.reasons[0]
+    assert (found.books[KEY].lots, found.books[KEY].complete) == ([], True)
+
+
+def test_a_merger_into_several_of_what_was_never_bought_here_is_missing_history() -> None:
+    found = fold(
+        [
+            action("2022-06-16", "TC", "-487", action_id="1"),
+            action("2022-06-16", "TC", "487", key="PLSE/USD", action_id="1"),
+            action("2022-06-16", "TC", "487", key="PLSE.WT/USD", action_id="1"),
+        ]
+    )
+    assert [found.books[key].missing for key in (KEY, "PLSE/USD", "PLSE.WT/USD")] == [-487, 487, 487]
+    assert len(found.incomplete()) == 3
+
+
+def test_money_that_an_action_pays_lowers_the_cost_first_and_is_a_gain_beyond_it() -> None:
+    found = fold(
+        [
+            trade("2020-05-04", "10", "10"),
+            trade("2020-06-04", "10", "2"),
+            action("2021-01-05", "CC", "0", cash="60", action_id="1"),
+        ]
+    ).books[KEY]
+    assert [(lot.opened, lot.quantity, lot.cost) for lot in found.lots] == [
+        (day("2020-05-04"), D(10), D(70)), (day("2020-06-04"), D(10), D(0)),
+    ]  # fmt: skip
+    assert [(lot.quantity, lot.gain) for lot in found.closed] == [(0, 10)]
+
+
+def test_money_that_an_action_takes_raises_the_cost() -> None:
+    found = fold([trade("2020-05-04", "10", "10"), action("2021-01-05", "OR", "0", cash="-30")]).books[KEY]
+    assert (found.quantity, found.cost, found.closed) == (10, 130, [])
+
+
+def test_money_of_an_action_on_what_is_not_held_is_said() -> None:
+    found = fold([action("2021-01-05", "TO", "0", cash="30")]).books[KEY]
+    assert found.reasons == ["The corporate action of 5 Jan 2021 moved money, and nothing of it was held."]
+
+
 def test_a_merger_for_money_is_a_sale() -> None:
     found = fold([trade("2020-05-04", "10", "10"), action("2021-01-05", "TC", "-10", cash="150")]).books[KEY]
     assert [lot.gain for lot in found.closed] == [D(50)]
